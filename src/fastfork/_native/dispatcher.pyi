@@ -1,0 +1,93 @@
+"""The master's side of the core: accepts connections, keeps them in escrow and deals them to lanes."""
+
+class Seat:
+    """What one worker process needs to take its place at a lane; made by `Dispatcher.seat`.
+
+    Carries the shared page, the lane's channel and the bell across `os.fork` (nothing is pickled).
+    """
+
+    @property
+    def lane(self) -> int: ...
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """The descriptors that the worker must keep open: its end of the channel, and the bell."""
+
+class Dispatcher:
+    """Accepts on its listeners and deals each connection to the next ready lane.
+
+    It works only inside `wait`. One per process, in the thread that made it; a copy that a forked child
+    inherits does nothing, and is not to be used.
+    """
+
+    def __init__(self, *, max_connections: int, keep_alive: float) -> None:
+        """Map the shared page and open the reactor.
+
+        *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
+        connection that waits in the master may stay quiet. Raises OSError.
+        """
+
+    def listen(self, fd: int) -> int:
+        """Accept on the listening socket *fd* (you still own it) and return its number, from 0.
+
+        Nothing is accepted before the first lane is ready. Raises OSError.
+        """
+
+    def stop_accepting(self, *, drain_backlog: bool) -> None:
+        """Never accept again; with *drain_backlog*, first accept and deal what waits in the kernel's queue.
+
+        You may close the listening sockets afterwards.
+        """
+
+    def watch(self, fd: int) -> None:
+        """Let `wait` report *fd* whenever it is readable (a pidfd: when its process ended)."""
+
+    def unwatch(self, fd: int) -> None:
+        """Stop watching *fd*; call it before you close *fd*."""
+
+    def wait(self, timeout: float | None) -> list[int]:
+        """Accept and deal until a watched descriptor is readable or *timeout* seconds passed.
+
+        Returns the readable watched descriptors, [] on time-out or when a signal came (so that its Python
+        handler runs). None waits without limit.
+        """
+
+    def lease(self) -> int:
+        """Open a fresh lane (channel, page line) and return its number. Raises OSError.
+
+        The lane gets no connection before `ready`.
+        """
+
+    def seat(self, lane: int) -> Seat:
+        """What the process that is about to be forked for *lane* needs."""
+
+    def ready(self, lane: int) -> None:
+        """The lane's worker has loaded the application: deal to it from now on."""
+
+    def rest(self, lane: int) -> None:
+        """Deal nothing more to *lane*; its worker goes on with what it has."""
+
+    def recover(self, lane: int) -> int:
+        """The lane's worker process is gone: put what it held where it belongs; return how many requests were lost.
+
+        Queued and idle connections go to other lanes, a connection that was inside the application is closed.
+        The lane may then be leased to the next process (`seat`, fork, `ready`).
+        """
+
+    def release(self, lane: int) -> None:
+        """Close a lane for good; call `recover` first. Its number may be leased again."""
+
+    def close_lane_channels(self) -> None:
+        """Tell every worker to drain: it serves what it was dealt, closes what is idle, and ends."""
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the start and gauges of now.
+
+        Counters: accepted, dealt, redealt, closed, lost, accept_errors. Gauges: connections (in the table),
+        parked, lingering, waiting (to be dealt), listening (1 while the listeners are polled).
+        """
+
+    def lane_stats(self, lane: int) -> dict[str, int]:
+        """Of one lane: dealt, claimed, requests, connections (it owns now)."""
+
+    def close(self) -> None:
+        """Close every connection and lane; the listening sockets stay yours. May be called twice."""

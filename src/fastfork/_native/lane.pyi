@@ -1,0 +1,36 @@
+"""The worker's side of the core: one lane, with the connections that were dealt to it."""
+
+from fastfork._native.dispatcher import Seat
+
+class Lane:
+    """The reactor of one worker thread; a binding (`wsgi.serve`) runs requests from it."""
+
+    def __init__(
+        self,
+        seat: Seat,
+        *,
+        head_timeout: float,
+        body_timeout: float,
+        write_timeout: float,
+        keep_alive: float,
+        body_buffer: int,
+        limit_head: int,
+        limit_line: int,
+        limit_field: int,
+        limit_fields: int,
+    ) -> None:
+        """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
+
+        *body_buffer*: a request body up to this size is complete in memory before the application runs.
+        Raises OSError.
+        """
+
+    def drain(self) -> None:
+        """Claim nothing more, close what is idle, finish what runs; then `wsgi.serve` returns.
+
+        Safe in a signal handler (Python level).
+        """
+
+    @property
+    def requests(self) -> int:
+        """Requests answered so far."""

@@ -1,0 +1,38 @@
+"""WSGI (PEP 3333) on a lane."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
+
+from fastfork._native.lane import Lane
+
+class AccessRecord:
+    """One finished request, for the access log. Valid during the call only; do not keep it."""
+
+    environ: dict[str, Any]
+    status: str
+    """As given to start_response, "500 Internal Server Error" when the application failed before it."""
+    headers: list[tuple[str, str]]
+    """The application's response headers."""
+    sent: int
+    """Octets of the response body."""
+    seconds: float
+    """From the complete request (head and buffered body) to the last octet handed over."""
+
+def serve(
+    lane: Lane,
+    app: Callable[..., Iterable[bytes]],
+    *,
+    servers: Sequence[tuple[str, str]],
+    errors: TextIO,
+    on_error: Callable[[str, BaseException | None], None],
+    on_access: Callable[[AccessRecord], None] | None = None,
+    multiprocess: bool = True,
+    multithread: bool = False,
+) -> None:
+    """Run requests of *lane* through *app* until the lane is drained or its master is gone.
+
+    *servers*: (SERVER_NAME, SERVER_PORT) of each listener, by its number. *errors* becomes wsgi.errors.
+    *on_error(what, exception)* hears of every mistake of the application, with the request line in *what*
+    and the exception (or None for a protocol mistake); it must not raise. Exceptions that signal handlers raise
+    (SystemExit, KeyboardInterrupt outside the application) propagate.
+    """
