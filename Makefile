@@ -1,0 +1,76 @@
+# Every task of the project, one command each; `make help` lists them.
+# Needs only python3 >= 3.11 (with headers), gcc and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
+
+.DEFAULT_GOAL := help
+.PHONY: help serve build test test-long lint fmt bench asan wheel clean
+
+help:  ## list the tasks
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+serve: $(VENV)/serve  ## install, then serve the example on 127.0.0.1:8000
+	$(BIN)/fastfork serve examples.hello:app
+
+build: $(VENV)/test  ## compile what changed in ext/ into the development tree
+	$(BIN)/python setup.py -q build_ext --inplace
+
+test: build  ## C units under sanitizers, then the whole Python suite
+	$(MAKE) -C tests/core run
+	$(BIN)/python -m pytest
+
+test-long: build  ## what takes minutes: 1000 kills, soak
+	FASTFORK_LONG=1 $(BIN)/python -m pytest -m long --timeout 1200
+
+lint: build $(VENV)/lint  ## style, types and layers; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(CFILES)
+	$(BIN)/cython-lint ext/bind
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/lint  ## format Python and C in place
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CFILES)
+
+bench: build  ## compare with other servers (needs wrk; peers get an environment of their own)
+	$(BIN)/python bench/macro/compare.py
+
+asan: $(VENV)/test  ## the native and wire tests on a build with ASan and UBSan
+	FASTFORK_BUILD=asan $(BIN)/python setup.py -q build_ext --inplace
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		$(BIN)/python -m pytest tests/native tests/wire; \
+	status=$$?; $(BIN)/python setup.py -q build_ext --inplace; exit $$status
+
+wheel: $(VENV)/test  ## sdist, and the wheel built from it, in dist/
+	$(BIN)/python -m build --quiet
+
+clean:  ## remove everything that a build or a test made
+	rm -rf build dist src/*.egg-info src/fastfork/_native/*.so tests/core/build bench/macro/build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+# Stamps: each installs one set of requirements and is redone when pyproject.toml changes.
+# --no-build-isolation keeps the compiled objects, so that the next build is incremental.
+$(VENV)/tools:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fastfork needs Python >= 3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=77' 'Cython>=3.1'
+	touch $@
+
+$(VENV)/serve: $(VENV)/tools pyproject.toml setup.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e .
+	touch $@
+
+$(VENV)/test: $(VENV)/tools pyproject.toml setup.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test]'
+	touch $@ $(VENV)/serve
+
+$(VENV)/lint: $(VENV)/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test,lint]'
+	touch $@

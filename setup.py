@@ -1,0 +1,94 @@
+"""The C half of the build: one static library, and one thin module per .pyx that links it.
+
+FASTFORK_BUILD = release | debug | asan | coverage; each keeps its own objects under build/.
+"""
+
+import os
+import shutil
+import sys
+from glob import glob
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
+from setuptools.command.build_ext import build_ext
+
+# No -march: a wheel runs on every machine of its kind.
+COMMON = ["-std=c11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fvisibility=hidden", "-fPIC"]
+FLAVOURS = {  # compile, link
+    "release": (["-O3"], []),
+    "debug": (["-O0", "-g3", "-UNDEBUG"], []),
+    "asan": (
+        ["-O1", "-g3", "-UNDEBUG", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"],
+        ["-fsanitize=address,undefined"],
+    ),
+    "coverage": (["-O0", "-g3", "--coverage"], ["--coverage"]),
+}
+
+flavour = os.environ.get("FASTFORK_BUILD", "release")
+if flavour not in FLAVOURS:
+    sys.exit(f"FASTFORK_BUILD={flavour}: not one of {', '.join(FLAVOURS)}")
+cflags, ldflags = FLAVOURS[flavour]
+
+headers = sorted(glob("ext/core/*.h"))
+core = sorted(glob("ext/core/*.c"))
+bindings = sorted(glob("ext/bind/*.pyx"))
+
+
+class BuildCore(build_clib):
+    """Compiles ffcore, or says in one line why it can't."""
+
+    def run(self) -> None:
+        """Check the machine before the compiler speaks."""
+        compiler = os.environ.get("CC", "cc").split()[0]
+        if not sys.platform.startswith("linux"):
+            sys.exit("fastfork needs Linux (epoll, SCM_RIGHTS, pidfd)")
+        if not shutil.which(compiler) and not shutil.which("gcc"):
+            sys.exit("fastfork needs a C compiler: install gcc (Debian: apt install gcc python3-dev)")
+        super().run()
+
+
+class BuildBindings(build_ext):
+    """Builds ffcore first, which plain `build_ext --inplace` would forget."""
+
+    def run(self) -> None:
+        """Build the library, then the modules."""
+        self.run_command("build_clib")
+        super().run()
+
+
+ffcore = {
+    "sources": core,
+    "include_dirs": ["ext/core"],
+    "cflags": [*COMMON, *cflags, "-Wall", "-Wextra"],
+    "obj_deps": {"": headers},  # a changed header rebuilds every object
+}
+extensions = [
+    Extension(
+        f"fastfork._native.{Path(pyx).stem}",
+        [pyx],
+        include_dirs=["ext/core", "ext/bind"],
+        libraries=["ffcore"],
+        extra_compile_args=[*COMMON, *cflags],
+        extra_link_args=ldflags,
+        depends=[*headers, *core, *sorted(glob("ext/bind/*.pxd"))],
+    )
+    for pyx in bindings
+]
+setup(
+    libraries=[("ffcore", ffcore)],
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/cython",
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    ),
+    cmdclass={"build_clib": BuildCore, "build_ext": BuildBindings},
+    options={"build": {"build_base": f"build/{flavour}"}},
+)
