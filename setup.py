@@ -57,6 +57,11 @@ class BuildBindings(build_ext):
         self.run_command("build_clib")
         super().run()
 
+    def copy_extensions_to_source(self) -> None:
+        """Replace even a newer module: it may be of another flavour."""
+        self.force = True
+        super().copy_extensions_to_source()
+
 
 ffcore = {
     "sources": core,
