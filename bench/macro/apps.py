@@ -1,0 +1,26 @@
+"""The applications under load: the least that is still an application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+BODY = b"Hello, World!"
+LENGTH = str(len(BODY))
+
+
+def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Say hello by WSGI."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", LENGTH)])
+    return [BODY]
+
+
+async def hello_asgi(
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Say hello by ASGI."""
+    headers = [(b"content-type", b"text/plain"), (b"content-length", LENGTH.encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": BODY})

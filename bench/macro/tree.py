@@ -1,0 +1,59 @@
+"""What a process and all its descendants cost, as the kernel counts it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    # The name in brackets may hold spaces: count fields after it. [0] is field 3, the state.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def children(pid: int) -> list[int]:
+    """Return the living children of *pid*, whichever of its threads made them."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in task.read_text().split()]
+        except OSError:
+            pass  # the thread ended meanwhile
+    return found
+
+
+def tree(root: int) -> list[int]:
+    """Return *root* and every living descendant."""
+    pids = [root]
+    for pid in pids:  # grows while it is walked
+        pids += children(pid)
+    return pids
+
+
+def cpu_seconds(root: int) -> float:
+    """Return user + system time of the tree, with children that were reaped."""
+    total = 0
+    for pid in tree(root):
+        try:
+            total += sum(int(ticks) for ticks in _stat(pid)[11:15])
+        except OSError:
+            pass  # ended meanwhile: its parent counts it
+    return total / TICKS
+
+
+def memory_bytes(root: int, *fields: str) -> int:
+    """Return the sum of *fields* of smaps_rollup (such as Pss) over the tree."""
+    total = 0
+    for pid in tree(root):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in fields:
+                total += int(value.split()[0]) * 1024
+    return total
+
+
+def open_fds(pid: int) -> int:
+    """Return how many descriptors *pid* holds."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
