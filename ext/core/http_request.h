@@ -1,4 +1,4 @@
-/* http_request: the head of an HTTP/1.x request, read strictly (RFC 9112 sections 2, 3, 5, 6; RFC 9110 section 5).
+/* http_request: the head of an HTTP/1.x request, read strictly (RFC 9112 2, 3, 5, 6; RFC 9110 5).
  *
  * Runs in:  lane. Pure: no I/O, no allocation, no clock.
  * Blocks:   never.
@@ -60,8 +60,8 @@ struct ff_http_slice {
 struct ff_http_field {
     struct ff_http_slice name, value; /* value without surrounding whitespace */
     uint8_t known;                    /* enum ff_http_field_name */
-    bool ascii;                       /* the value has no octet above 0x7e (else obs-text, RFC 9110 5.5) */
-    bool underscore;                  /* the name has a "_": CGI can't tell it from "-", so it is dropped */
+    bool ascii;                       /* the value has no obs-text (octets above 0x7e, RFC 9110 5.5) */
+    bool underscore; /* the name has a "_": CGI can't tell it from "-", so it is dropped */
 };
 
 /* Limits in octets and counts; all at most what the u16 offsets can hold. */
@@ -73,12 +73,12 @@ struct ff_http_limits {
 };
 
 struct ff_http_request {
-    uint32_t head_len;           /* octets of the whole head with its empty line (and skipped leading CRLFs) */
+    uint32_t head_len;           /* octets of the head with the empty lines before and behind it */
     struct ff_http_slice method; /* a token, as sent */
     struct ff_http_slice target; /* the request-target as sent */
-    struct ff_http_slice path;   /* still percent-encoded; "*" for asterisk-form; empty for authority-form */
+    struct ff_http_slice path;   /* still percent-encoded; "*" as sent; empty for authority-form */
     struct ff_http_slice query;  /* behind "?", without it; empty if none */
-    struct ff_http_slice host;   /* authority of an absolute- or authority-form target, else the Host field's value */
+    struct ff_http_slice host;   /* of an absolute- or authority-form target, else the Host field's value */
     uint8_t minor;               /* HTTP/1.minor: 0, or 1 (a higher minor counts as 1) */
     bool path_encoded;           /* path has a "%" */
     bool is_head, is_connect;
@@ -93,15 +93,18 @@ struct ff_http_request {
 
 /* Reads one request head from `buf`. FF_HTTP_DONE: `out` is filled. FF_HTTP_MORE: what is there is a
  * clean beginning, come back with more. Otherwise the status to refuse with: 400 syntax, framing or
- * Host; 414 line too long; 431 fields too large or too many; 501 unknown transfer coding; 505
- * a major version that is not 1. A mistake is reported as soon as its octets are there, not at the end. */
+ * Host; 414 line too long; 417 unknown expectation; 431 fields or head too large, or too many fields;
+ * 501 unknown transfer coding; 505 a major version that is not 1. A mistake is reported with its octet,
+ * or for what a value means with the end of its line, and however the octets arrive it is the same. */
 int ff_http_request_parse(const char *buf, size_t len, const struct ff_http_limits *limits,
                           struct ff_http_request *out);
 
-/* Is parsing again worth it? After FF_HTTP_MORE keep `*seen` (0 at first) and ask this with the grown
- * buffer: true when a line ended that completes the head, when a LF stands without its CR (so that the
- * parser can refuse it), or when `limits->head` is reached. Keeps heads that arrive octet by octet O(n). */
-bool ff_http_request_ready(const char *buf, size_t len, const struct ff_http_limits *limits, size_t *seen);
+/* Is parsing again worth it? After FF_HTTP_MORE keep `*seen` (0 at first, else private) and ask this with
+ * the grown buffer: true when a line ended that completes the head, when a LF stands without its CR
+ * (so that the parser can refuse it), or when `limits->head` is reached; from 8 KiB on also each time
+ * the head doubles, for lines without end. Keeps heads that arrive octet by octet O(n). */
+bool ff_http_request_ready(const char *buf, size_t len, const struct ff_http_limits *limits,
+                           size_t *seen);
 
 /* Undoes percent-encoding of `n` octets at `from` into `to` (as large as `n`; may be the same memory).
  * Malformed triplets stay as they are. Returns the octets written. RFC 3986 section 2.1. */

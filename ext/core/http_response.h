@@ -1,11 +1,11 @@
-/* http_response: the head and the framing of an HTTP/1.1 response (RFC 9110 sections 6.6, 8.6, 15; RFC 9112 sections 4 to 7).
+/* http_response: the head and framing of an HTTP/1.1 response (RFC 9110 6.6, 8.6, 15; RFC 9112 4 to 7).
  *
  * Runs in:  lane. Pure: it renders into a buffer that is lent to it; the caller does the I/O.
  * Blocks:   never.
  * Owns:     nothing.
  *
  * Order of calls: start, field *, end_head, then for every part of the body: begin_part, the octets
- * themselves, end_part; then finish. The caller may not add body octets beyond what begin_part allowed. */
+ * themselves, end_part; then finish. The caller may not add octets beyond what begin_part allowed. */
 #ifndef FF_HTTP_RESPONSE_H
 #define FF_HTTP_RESPONSE_H
 
