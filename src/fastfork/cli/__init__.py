@@ -1,0 +1,17 @@
+"""The `fastfork` command."""
+
+from __future__ import annotations
+
+import click
+
+from fastfork._version import __version__
+from fastfork.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-v", "--version", message="fastfork %(version)s")
+def main() -> None:
+    """Serve Python web applications from every core."""
+
+
+main.add_command(serve)

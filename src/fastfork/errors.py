@@ -1,0 +1,48 @@
+"""Everything fastfork raises on purpose; each message says what to do about it.
+
+    FastforkError            exit code
+    ├── ConfigError              1     a setting has a value that can't be used
+    ├── BindError                1     an address can't be listened on
+    ├── StartError               1     this process can't become a master now
+    └── AppError
+        ├── AppImportError       3     the application's own code failed while it was loaded
+        └── AppNotFound          4     there is no such application, or it can't be called
+
+The exit codes are gunicorn's: process supervisors already know them.
+"""
+
+from __future__ import annotations
+
+
+class FastforkError(Exception):
+    """What every error of fastfork can be caught as."""
+
+    exit_code = 1
+
+
+class ConfigError(FastforkError):
+    """A setting has a value that can't be used."""
+
+
+class BindError(FastforkError):
+    """An address can't be listened on."""
+
+
+class StartError(FastforkError):
+    """This process can't become a master now."""
+
+
+class AppError(FastforkError):
+    """The application can't be served."""
+
+    exit_code = 3
+
+
+class AppImportError(AppError):
+    """The application's own code failed while it was loaded; the message ends with its traceback."""
+
+
+class AppNotFound(AppError):
+    """There is no such application, or it can't be called."""
+
+    exit_code = 4

@@ -1,0 +1,96 @@
+"""Becoming a server: what the command line and `fastfork.run` both end in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from fastfork import app as application
+from fastfork.errors import ConfigError, FastforkError, StartError
+from fastfork.log import Log, open_log
+from fastfork.settings import Settings, resolve
+from fastfork.slot import worker_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
+    """Serve *app* ("module:attribute", or the application itself) until a signal stops the server.
+
+    The settings are those of `fastfork serve`, with underscores: `run("shop:app", workers=4, bind=":8000")`.
+    The calling process becomes the master. Raises FastforkError if it can't start.
+    """
+    if worker_slot() is not None:
+        raise StartError(
+            "fastfork.run was called in a worker, while it imports the application;"
+            " put the call under: if __name__ == '__main__'"
+        )
+    if isinstance(app, str):
+        serve(resolve({**settings, "app": app}, os.environ), keep_fds=_open_fds())
+        return
+    name = f"{app.__module__}:{getattr(app, '__qualname__', type(app).__name__)}"
+    ready = application.check(app, name=name)
+    serve(resolve({**settings, "app": name}, os.environ), load=lambda: ready, keep_fds=_open_fds())
+
+
+def serve(
+    settings: Settings,
+    *,
+    load: Callable[[], Callable[..., Any]] | None = None,
+    keep_fds: frozenset[int] = frozenset(),
+) -> None:
+    """Serve what *settings* say, or what *load* returns in each worker, until a signal stops the server.
+
+    *keep_fds* are descriptors that workers keep. Raises FastforkError if it can't start.
+    """
+    _refuse_threads()
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise ConfigError(f"chdir: can't enter {settings.chdir!r}: {error.strerror}") from None
+    log = Log(
+        open_log(settings.error_logfile, setting="error_logfile", dash=2), level=settings.log_level
+    )
+    access_fd = -1
+    try:
+        from fastfork.supervisor.cores import count_usable_cores
+        from fastfork.supervisor.loop import Master
+        from fastfork.worker.access_log import AccessLog
+
+        access_log = None
+        if settings.access_logfile is not None:
+            access_fd = open_log(settings.access_logfile, setting="access_logfile", dash=1)
+            access_log = AccessLog(access_fd, settings.access_logformat)
+        workers = settings.workers if isinstance(settings.workers, int) else count_usable_cores()
+        Master(
+            settings,
+            load=load or (lambda: application.load(settings.app)),
+            workers=workers,
+            log=log,
+            access_log=access_log,
+            keep_fds=keep_fds,
+        ).run()
+    except FastforkError as error:
+        if log.fd != 2:
+            log.error(str(error))
+        raise
+    finally:
+        for fd in (log.fd, access_fd):
+            if fd > 2:
+                os.close(fd)
+
+
+def _refuse_threads() -> None:
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        raise StartError(
+            f"this process has {threads} threads, and a fork copies only one of them: its locks may stay"
+            " locked for ever in the workers; start the server before any thread, or use: fastfork serve"
+        )
+
+
+def _open_fds() -> frozenset[int]:
+    # The caller's files may be in use by the application: a logging handler, a database.
+    return frozenset(map(int, os.listdir("/proc/self/fd")))

@@ -1,0 +1,263 @@
+"""The one table of settings: the command line, the environment and `fastfork.run` are read from it.
+
+A setting is one field. Its `Meta` holds the help text, the limits, and in `extra` what the command line
+needs beyond the name: `flags` (default: the name with dashes), `metavar`, `env` (variable and template).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from fastfork.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ACCESS_LOG_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+
+_DAY = 86_400.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything `fastfork serve` can be told, already checked."""
+
+    app: Annotated[
+        str,
+        Meta(description='the application: "pkg.mod:attr", "pkg.mod" or "mod:factory()"'),
+    ]
+    bind: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="address to listen on, repeatable: host:port, [v6]:port, unix:PATH, fd://N;"
+            " port 0 takes a free one",
+            extra={
+                "flags": ("-b", "--bind"),
+                "metavar": "ADDRESS",
+                "env": ("PORT", "0.0.0.0:{}"),
+            },
+        ),
+    ] = ("127.0.0.1:8000",)
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=512)] | Literal["auto", "max"],
+        Meta(
+            description="worker processes to keep alive; auto and max: one for each usable core",
+            extra={
+                "flags": ("-w", "--workers"),
+                "metavar": "N|auto|max",
+                "env": ("WEB_CONCURRENCY", "{}"),
+            },
+        ),
+    ] = "auto"
+    backlog: Annotated[
+        int,
+        Meta(ge=1, le=65_535, description="connections that may wait in the kernel's queue"),
+    ] = 2048
+    max_connections: Annotated[
+        Annotated[int, Meta(ge=64, le=1_048_576)] | None,
+        Meta(
+            description="connections held at once; beyond, clients wait in the kernel's queue"
+            " (default: 65536, or what the limit of open files allows)",
+        ),
+    ] = None
+    keep_alive: Annotated[
+        float,
+        Meta(ge=0, le=_DAY, description="seconds that a connection may rest between requests"),
+    ] = 75.0
+    head_timeout: Annotated[
+        float,
+        Meta(gt=0, le=_DAY, description="seconds in which a request's head must arrive"),
+    ] = 10.0
+    body_timeout: Annotated[
+        float,
+        Meta(gt=0, le=_DAY, description="seconds of silence allowed inside a request's body"),
+    ] = 30.0
+    write_timeout: Annotated[
+        float,
+        Meta(gt=0, le=_DAY, description="seconds that a client may take no octet of its response"),
+    ] = 30.0
+    graceful_timeout: Annotated[
+        float,
+        Meta(ge=0, le=_DAY, description="seconds that running requests get when the server stops"),
+    ] = 30.0
+    limit_head: Annotated[
+        int,
+        Meta(ge=1024, le=16_384, description="octets of a request's whole head"),
+    ] = 16_384
+    limit_request_line: Annotated[
+        int, Meta(ge=64, le=16_384, description="octets of a request line")
+    ] = 8190
+    limit_request_fields: Annotated[
+        int, Meta(ge=1, le=32_768, description="header fields of a request")
+    ] = 100
+    limit_request_field_size: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=16_384,
+            description="octets of one header field",
+            extra={"flags": ("--limit-request-field-size", "--limit-request-field_size")},
+        ),
+    ] = 8190
+    body_buffer: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 30,
+            description="octets up to which a request's body is read before the application runs",
+        ),
+    ] = 1 << 20
+    chdir: Annotated[
+        str | None,
+        Meta(
+            description="directory to work in, and to import the application from",
+            extra={"metavar": "DIR"},
+        ),
+    ] = None
+    pid: Annotated[
+        str | None,
+        Meta(
+            description="file that holds the master's pid while it runs",
+            extra={"flags": ("-p", "--pid"), "metavar": "FILE"},
+        ),
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"],
+        Meta(description="least level that is logged", extra={"metavar": "LEVEL"}),
+    ] = "info"
+    error_logfile: Annotated[
+        str,
+        Meta(
+            description="file of the error log; - is stderr",
+            extra={"flags": ("--error-logfile", "--log-file"), "metavar": "FILE"},
+        ),
+    ] = "-"
+    access_logfile: Annotated[
+        str | None,
+        Meta(description="file of the access log; - is stdout", extra={"metavar": "FILE"}),
+    ] = None
+    access_logformat: Annotated[
+        str,
+        Meta(
+            description="line of the access log, in gunicorn's atoms", extra={"metavar": "FORMAT"}
+        ),
+    ] = ACCESS_LOG_FORMAT
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str
+    flags: tuple[str, ...]
+    metavar: str
+    env: tuple[str, str] | None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the setting takes several values."""
+        return isinstance(_plain(self.type), msgspec.inspect.VarTupleType)
+
+
+def table() -> list[Setting]:
+    """Return every setting, in the order of the class."""
+    info = msgspec.inspect.type_info(Settings)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return [_row(field) for field in info.fields]
+
+
+def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Return the checked settings: what was *given*, else what *environ* says, else the defaults.
+
+    Raises ConfigError with one line that says what was given and what is allowed.
+    """
+    rows = {row.name: row for row in table()}
+    unknown = [name for name in given if name not in rows]
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}; there are: {', '.join(rows)}")
+    checked = {}
+    for name, row in rows.items():
+        if given.get(name) is not None:
+            checked[name] = _check(row, given[name], said_by=name)
+        elif row.env is not None and environ.get(row.env[0]):
+            variable, template = row.env
+            value = template.format(environ[variable])
+            checked[name] = _check(row, value, said_by=f"environment variable {variable}")
+    if "app" not in checked:
+        raise ConfigError(
+            "no application given; name it as in: fastfork serve mysite.wsgi:application"
+        )
+    return Settings(**checked)
+
+
+def _check(row: Setting, value: Any, *, said_by: str) -> Any:
+    if row.is_repeatable and isinstance(value, str):
+        value = (value,)
+    annotation = _annotations()[row.name]
+    try:
+        return msgspec.convert(value, annotation, strict=False)
+    except msgspec.ValidationError:
+        shown = f"{said_by}: {value!r} can't be used"
+        raise ConfigError(f"{shown}; allowed is {_allowed(row.type)}") from None
+
+
+def _annotations() -> dict[str, Any]:
+    from typing import get_type_hints
+
+    return get_type_hints(Settings, include_extras=True)
+
+
+def _row(field: msgspec.inspect.Field) -> Setting:
+    meta = field.type
+    assert isinstance(meta, msgspec.inspect.Metadata)
+    extra = meta.extra or {}
+    return Setting(
+        name=field.encode_name,
+        type=meta.type,
+        default=field.default,
+        description=(meta.extra_json_schema or {})["description"],
+        flags=extra.get("flags", ("--" + field.encode_name.replace("_", "-"),)),
+        metavar=extra.get("metavar", _metavar(meta.type)),
+        env=extra.get("env"),
+    )
+
+
+def _plain(kind: Any) -> Any:
+    return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+
+
+def _metavar(kind: Any) -> str:
+    return "SECONDS" if isinstance(kind, msgspec.inspect.FloatType) else "N"
+
+
+def _allowed(kind: Any) -> str:
+    kind = _plain(kind)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return _either(_allowed(one) for one in kind.types if _is_sayable(one))
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return _either(str(value) for value in kind.values)
+    if isinstance(kind, msgspec.inspect.IntType):
+        return f"a whole number {_range(kind)}"
+    if isinstance(kind, msgspec.inspect.FloatType):
+        return f"a number {_range(kind)}"
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return "a text or a list of texts"
+    return "a text"
+
+
+def _is_sayable(kind: Any) -> bool:
+    return not isinstance(kind, msgspec.inspect.NoneType)
+
+
+def _range(kind: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
+    low = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge}"
+    return f"{low} to {kind.le:.0f}"
+
+
+def _either(texts: Iterable[str]) -> str:
+    return " or ".join(texts)

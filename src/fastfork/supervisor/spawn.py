@@ -1,0 +1,93 @@
+"""Forking a worker, and what the master knows of it afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from fastfork.errors import AppImportError, AppNotFound, FastforkError, StartError
+from fastfork.supervisor.signals import hold_back, let_through, name_of
+from fastfork.worker.main import READY, be_worker
+
+if TYPE_CHECKING:
+    from fastfork.worker.main import Job
+
+_ERRORS = {error.exit_code: error for error in (AppImportError, AppNotFound)}
+
+
+class Worker:
+    """A worker process, seen from the master."""
+
+    def __init__(self, pid: int, *, pidfd: int, verdict: int) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        """Readable when the process has ended."""
+        self.verdict = verdict
+        """Readable when the process has said whether it can serve."""
+        self.ready_at: float | None = None
+        self._said = b""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the worker has said that it can serve."""
+        return self._said == READY
+
+    def listen(self) -> bool:
+        """Read what the worker says; return whether it has said everything."""
+        try:
+            while said := os.read(self.verdict, 65_536):
+                self._said += said
+        except BlockingIOError:
+            return self.is_ready
+        return True
+
+    def refusal(self) -> FastforkError | None:
+        """Return why the worker could not serve, if it said so."""
+        code, newline, text = self._said.decode("utf-8", "replace").partition("\n")
+        if not newline:
+            return None
+        return _ERRORS.get(int(code), StartError)(text)
+
+    def bury(self) -> int:
+        """Collect the exit status of the ended process and close its descriptors; return the status."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        os.close(self.verdict)
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal; a process that has ended but is not buried doesn't mind."""
+        os.kill(self.pid, number)
+
+
+def spawn(job: Job) -> Worker:
+    """Fork a worker for *job*. Raises OSError."""
+    verdict, said = os.pipe()
+    os.set_blocking(verdict, False)
+    mask = hold_back()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            be_worker(job, verdict=said)
+        return Worker(pid, pidfd=_open_pidfd(pid), verdict=verdict)
+    except OSError:
+        os.close(verdict)
+        raise
+    finally:
+        let_through(mask)
+        os.close(said)
+
+
+def _open_pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+def cause_of(status: int) -> str:
+    """Return a status of `Worker.bury` in words."""
+    return name_of(-status) if status < 0 else f"exit code {status}"

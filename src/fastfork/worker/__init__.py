@@ -1,0 +1,1 @@
+"""The worker: a forked process that runs the application."""

@@ -1,0 +1,165 @@
+"""The life of a worker: drop what is the master's, load the application, say so, serve, leave.
+
+The first half is the dangerous one: a fresh worker is a copy of the master, with every connection of every
+client open and the master's call stack below it. So descriptors go first, and `leave` is the only way out.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
+
+import msgspec
+
+from fastfork._native import wsgi
+from fastfork._native.lane import Lane
+from fastfork.errors import FastforkError
+from fastfork.log import ErrorStream, Log, escape
+from fastfork.slot import take_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastfork._native.dispatcher import Seat
+    from fastfork.settings import Settings
+    from fastfork.worker.access_log import AccessLog
+
+READY = b"ready"
+
+# The pipe takes this much in one write, without anybody reading.
+_VERDICT_ROOM = 60_000
+
+# These reach the whole process group (Ctrl-C, a terminal that closes), but are the master's to answer.
+_MASTERS_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What the master tells a worker; it crosses the fork as it is."""
+
+    slot: int
+    seat: Seat
+    load: Callable[[], Callable[..., Any]]
+    settings: Settings
+    servers: tuple[tuple[str, str], ...]
+    log: Log
+    access_log: AccessLog | None
+    keep_fds: frozenset[int]
+    """Descriptors of the caller that the application may be using."""
+
+
+def be_worker(job: Job, *, verdict: int) -> NoReturn:
+    """Serve as *job* says, having told *verdict* whether that is possible, then end the process."""
+    status = 1
+    try:
+        _drop_masters(job, verdict=verdict)
+        status = _work(job, verdict=verdict)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1
+    except BaseException as error:
+        job.log.error(_told("the worker failed", error))
+    finally:
+        _leave(status, within=job.settings.graceful_timeout)
+
+
+def _work(job: Job, *, verdict: int) -> int:
+    try:
+        application = job.load()
+        lane = _sit_down(job)
+    except FastforkError as error:
+        told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")
+        os.write(verdict, told[:_VERDICT_ROOM])
+        return error.exit_code
+    gc.freeze()
+    signal.signal(signal.SIGTERM, lambda number, frame: lane.drain())
+    os.write(verdict, READY)
+    os.close(verdict)
+    wsgi.serve(
+        lane,
+        application,
+        servers=job.servers,
+        errors=cast("TextIO", ErrorStream(job.log.fd)),
+        on_error=lambda what, error: job.log.error(_told(escape(what), error)),
+        on_access=job.access_log.write if job.access_log else None,
+        multiprocess=job.settings.workers != 1,
+    )
+    return 0
+
+
+def _sit_down(job: Job) -> Lane:
+    settings = job.settings
+    return Lane(
+        job.seat,
+        head_timeout=settings.head_timeout,
+        body_timeout=settings.body_timeout,
+        write_timeout=settings.write_timeout,
+        keep_alive=settings.keep_alive,
+        body_buffer=settings.body_buffer,
+        limit_head=settings.limit_head,
+        limit_line=settings.limit_request_line,
+        limit_field=settings.limit_request_field_size,
+        limit_fields=settings.limit_request_fields,
+    )
+
+
+def _drop_masters(job: Job, *, verdict: int) -> None:
+    close_all_but({0, 1, 2, verdict, job.log.fd, *job.seat.fds, *job.keep_fds} | _log_fds(job))
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    for number in _MASTERS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # A core dump would delay the news of a death by seconds.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    atexit._clear()
+    take_slot(job.slot)
+
+
+def _log_fds(job: Job) -> set[int]:
+    return {job.access_log.fd} if job.access_log else set()
+
+
+def close_all_but(kept: set[int]) -> None:
+    """Close every descriptor of this process that is not in *kept*."""
+    # Not up to the limit of open files: where close_range(2) is missing, that would be a million calls.
+    last = max(map(int, os.listdir("/proc/self/fd")))
+    low = 0
+    for fd in sorted(kept):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, last + 1)
+
+
+def _told(what: str, error: BaseException | None) -> str:
+    if error is None:
+        return what
+    from traceback import format_exception
+
+    return f"{what}\n{''.join(format_exception(error)).rstrip()}"
+
+
+def _leave(status: int, *, within: float) -> NoReturn:
+    """End as a Python program ends, *within* seconds, and never through the master's call stack."""
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, max(within, 1.0))
+        if "threading" in sys.modules:
+            # What the interpreter does first at its end: it waits for threads and executors.
+            sys.modules["threading"]._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
