@@ -1,0 +1,92 @@
+/* conn: one connection as a lane sees it: bytes in, request, bytes out. No reactor, no shared memory.
+ *
+ * Runs in:  lane.
+ * Blocks:   never.
+ * Owns:     its descriptor and its work, until ff_conn_close. */
+#ifndef FF_CONN_H
+#define FF_CONN_H
+
+#include "buffer.h"
+#include "deadlines.h"
+#include "http_body.h"
+#include "http_request.h"
+#include "http_response.h"
+
+#include <sys/types.h>
+
+/* What a connection needs only while it has something to do: an idle one lends it back to its lane. */
+struct ff_work {
+    struct ff_buffer in;  /* raw octets: head, body so far, then the next request */
+    struct ff_buffer out; /* octets of responses that the kernel has not taken yet */
+    struct ff_http_request request;
+    struct ff_http_body framing;
+    struct ff_http_response response;
+    size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
+    size_t body_len; /* octets of content there, decoded and not yet read by the application */
+    bool is_begun;   /* octets have gone out since the request began to run */
+    struct ff_work *next; /* in the lane's list of spare ones */
+};
+
+enum ff_phase {
+    FF_PHASE_QUIET, /* between requests, nothing buffered */
+    FF_PHASE_HEAD,  /* part of a head is there */
+    FF_PHASE_BODY,  /* the head is whole, the body is not */
+    FF_PHASE_RUN    /* the application has it */
+};
+
+/* Classes of deadlines, in the order of ff_deadlines_init. */
+enum ff_wait { FF_WAIT_HEAD, FF_WAIT_BODY, FF_WAIT_WRITE, FF_WAIT_KEEP_ALIVE, FF_WAIT_NONE };
+
+struct ff_conn {
+    struct ff_deadline deadline; /* first: the lane finds the connection from it */
+    struct ff_work *work;        /* NULL while quiet */
+    uint64_t word;               /* what stands in the conn table while we own it */
+    uint32_t id;
+    int fd;
+    uint8_t phase;       /* enum ff_phase: of the input */
+    uint8_t watched;     /* FF_POLL_* that the poller watches; NONE: it does not know the descriptor */
+    bool is_flushing;    /* output waits for a slow reader; no input is read meanwhile */
+    bool is_drained;     /* the last read left nothing in the socket */
+    bool is_ended;       /* the client has sent its end */
+    bool is_closing;     /* close when the output is out */
+    bool needs_continue; /* the client waits for 100 Continue */
+};
+
+/* How much of the input a request may hold in memory before the application runs. */
+struct ff_conn_limits {
+    struct ff_http_limits http;
+    size_t body_buffer;
+};
+
+/* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's end; -EAGAIN, -ENOMEM, or
+ * another -errno of a broken connection. */
+ssize_t ff_conn_receive(struct ff_conn *c);
+
+/* Goes on with what is in the input buffer. FF_HTTP_DONE: a request can run (phase RUN). FF_HTTP_MORE: it
+ * needs more octets (phase QUIET, HEAD or BODY). Otherwise the HTTP status to refuse with. */
+int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits);
+
+/* Decodes raw octets that came behind a body that is being streamed. As ff_http_body_decode. */
+int ff_conn_decode(struct ff_conn *c);
+
+/* Forgets the request that was answered and moves to the octets behind it. */
+void ff_conn_next(struct ff_conn *c);
+
+/* Puts 100 Continue into the output if the client waits for it (RFC 9110 10.1.1). 0 or -ENOMEM. */
+int ff_conn_continue(struct ff_conn *c);
+
+/* Is the request's body wholly decoded (whatever the application has read of it)? */
+bool ff_conn_has_whole_body(const struct ff_conn *c);
+
+/* Sends what waits in the output buffer, and `n` octets more directly behind it, in one call. Octets of the
+ * latter that went out; -EAGAIN when nothing did, or -errno of a broken connection. */
+ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
+
+/* Shuts the connection down and closes our copy: both directions when nothing can get lost by it, else only
+ * our sending one. True when only half was shut and somebody must read on to the client's end. */
+bool ff_conn_close(struct ff_conn *c);
+
+/* Ends the connection by a reset, so that a response which ends with the connection can't pass for a whole one. */
+void ff_conn_reset(struct ff_conn *c);
+
+#endif

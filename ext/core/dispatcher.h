@@ -1,0 +1,94 @@
+/* dispatcher: the master's reactor: accepts connections and deals each to the next lane that has room.
+ *
+ * Runs in:  master, one thread. A copy in a forked child must not be used.
+ * Blocks:   only in ff_dispatcher_wait.
+ * Owns:     the page, every connection (escrow), both ends of every lane's channel, the bell. Listeners and watched
+ *           descriptors stay the caller's. */
+#ifndef FF_DISPATCHER_H
+#define FF_DISPATCHER_H
+
+#include "channel.h"
+#include "escrow.h"
+
+enum {
+    FF_LISTENERS_MAX = 64,
+    FF_DEAL_WINDOW = 64, /* dealt connections that may wait unclaimed at one lane */
+};
+
+struct ff_master_lane {
+    int send_end, receive_end; /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on */
+    bool is_ready;             /* its worker has loaded the application */
+    bool is_stalled;           /* the channel was full when `claimed` stood at stalled_at */
+    uint32_t stalled_at;
+    uint32_t dealt;            /* since the lease */
+    uint64_t dealt_in_all;
+    uint32_t batched;          /* deals in the batch below, not sent yet */
+    struct ff_deal batch[FF_CHANNEL_BATCH];
+    int batch_fds[FF_CHANNEL_BATCH];
+};
+
+struct ff_listener {
+    int fd;
+    bool is_readable; /* as far as we know there is something to accept */
+};
+
+struct ff_dispatcher_stats {
+    uint64_t accepted, dealt, redealt, closed, lost, accept_errors;
+};
+
+struct ff_dispatcher {
+    struct ff_page *page;
+    struct ff_escrow escrow;
+    int poller, bell;
+    int64_t keep_alive_ms;
+    int64_t now_ms;
+    int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
+    bool is_listening;        /* listeners are polled */
+    bool is_closing;          /* never accept again */
+    bool turn;                /* alternates between accepting and dealing again */
+    size_t listeners, next_listener;
+    struct ff_listener listener[FF_LISTENERS_MAX];
+    size_t lanes, cursor; /* lanes: highest number leased so far, plus one */
+    uint32_t room[FF_LANES_MAX];
+    struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
+    struct ff_dispatcher_stats stats;
+};
+
+/* 0 or -errno. */
+int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, struct ff_dispatcher **out);
+
+/* Closes everything owned. Accepts NULL. */
+void ff_dispatcher_free(struct ff_dispatcher *d);
+
+/* Accept on `fd` (borrowed, listening, non-blocking). Its number, or -errno (-ENOSPC: too many). */
+int ff_dispatcher_listen(struct ff_dispatcher *d, int fd);
+
+/* Accept no more; with `drain_backlog`, everything that waits in the kernel's queues first (as far as
+ * lanes and table have room). The listeners may be closed afterwards. */
+void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog);
+
+/* Report `fd` from wait whenever it is readable, or stop doing so. 0 or -errno. */
+int ff_dispatcher_watch(struct ff_dispatcher *d, int fd);
+int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd);
+
+/* Leases a lane with a new channel; it gets nothing before ff_dispatcher_ready. Its number or -errno. */
+int ff_dispatcher_lease(struct ff_dispatcher *d);
+
+/* Deal to `lane` from now on / nothing more. */
+void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane);
+void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane);
+
+/* Closes a lane whose worker is gone and recovered (keeper.h). */
+void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
+
+/* Closes the sending ends: each worker drains its queue and then reads the end. */
+void ff_dispatcher_close_channels(struct ff_dispatcher *d);
+
+/* Accepts, deals and keeps until a watched descriptor is readable or `timeout_ms` passed (-1: no limit). Fills
+ * `ready` (FF_POLLER_BATCH) with the readable watched descriptors and gives their number; -EINTR on a signal. */
+int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
+
+/* Is there something waiting, and a lane with room for it? Sends it. Called by wait. */
+void ff_dispatcher_deal(struct ff_dispatcher *d);
+
+#endif

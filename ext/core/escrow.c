@@ -1,0 +1,110 @@
+#include "escrow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int ff_escrow_open(struct ff_escrow *e, struct ff_page *page)
+{
+    memset(e, 0, sizeof(*e));
+    e->entry = calloc((size_t)page->conns_max + 1, sizeof(*e->entry));
+    if (!e->entry)
+        return -ENOMEM;
+    e->page = page;
+    return 0;
+}
+
+void ff_escrow_close(struct ff_escrow *e)
+{
+    for (uint32_t id = 1; id <= e->touched; id++)
+        if (e->entry[id].list != FF_LIST_FREE)
+            ff_escrow_release(e, id);
+    free(e->entry);
+    memset(e, 0, sizeof(*e));
+}
+
+static void unlink_entry(struct ff_escrow *e, uint32_t id)
+{
+    struct ff_escrow_entry *entry = &e->entry[id];
+    struct ff_escrow_list *list = &e->list[entry->list];
+    *(entry->prev ? &e->entry[entry->prev].next : &list->first) = entry->next;
+    *(entry->next ? &e->entry[entry->next].prev : &list->last) = entry->prev;
+    list->count--;
+}
+
+static void append_entry(struct ff_escrow *e, uint32_t id, uint16_t list_number, int64_t now_ms)
+{
+    struct ff_escrow_entry *entry = &e->entry[id];
+    struct ff_escrow_list *list = &e->list[list_number];
+    entry->list = list_number;
+    entry->since_ms = now_ms;
+    entry->next = 0;
+    entry->prev = list->last;
+    *(list->last ? &e->entry[list->last].next : &list->first) = id;
+    list->last = id;
+    list->count++;
+}
+
+bool ff_escrow_has_room(const struct ff_escrow *e)
+{
+    return e->list[FF_LIST_FREE].first != 0 || e->touched < e->page->conns_max;
+}
+
+uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint16_t listener,
+                         int64_t now_ms)
+{
+    uint32_t id = e->list[FF_LIST_FREE].last; /* the one freed last: its memory is warm */
+    if (id)
+        unlink_entry(e, id);
+    else
+        id = ++e->touched;
+    struct ff_conn_line *line = &e->page->conn[id];
+    line->peer = *peer;
+    line->listener = listener;
+    line->accepted_ms = now_ms;
+    line->requests = 0;
+    e->entry[id].fd = fd;
+    e->entry[id].drained = 0;
+    ff_word_set(line, ff_word(FF_PARKED, 0, e->entry[id].generation));
+    append_entry(e, id, FF_LIST_WAITING, now_ms);
+    return id;
+}
+
+uint64_t ff_escrow_deal(struct ff_escrow *e, uint32_t id, uint16_t lane, int64_t now_ms)
+{
+    struct ff_escrow_entry *entry = &e->entry[id];
+    entry->generation = (entry->generation + 1) & (((uint64_t)1 << FF_GENERATION_BITS) - 1);
+    uint64_t word = ff_word(FF_QUEUED, lane, entry->generation);
+    ff_escrow_move(e, id, lane, now_ms);
+    ff_word_set(&e->page->conn[id], word);
+    return word;
+}
+
+void ff_escrow_move(struct ff_escrow *e, uint32_t id, uint16_t list, int64_t now_ms)
+{
+    unlink_entry(e, id);
+    append_entry(e, id, list, now_ms);
+}
+
+bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_state state)
+{
+    uint64_t generation = e->entry[id].generation;
+    return e->entry[id].list == lane &&
+           ff_word_claim(&e->page->conn[id], ff_word(state, lane, generation),
+                         ff_word(FF_PARKED, 0, generation));
+}
+
+bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list)
+{
+    return id > 0 && id <= e->touched && e->entry[id].list == list;
+}
+
+void ff_escrow_release(struct ff_escrow *e, uint32_t id)
+{
+    struct ff_escrow_entry *entry = &e->entry[id];
+    shutdown(entry->fd, SHUT_RDWR); /* a worker may hold a copy: close alone would send no FIN */
+    entry->fd = ff_sock_close(entry->fd);
+    ff_word_set(&e->page->conn[id], ff_word(FF_FREE, 0, entry->generation));
+    ff_escrow_move(e, id, FF_LIST_FREE, 0);
+}

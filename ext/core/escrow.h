@@ -1,0 +1,71 @@
+/* escrow: the master's own copy of every connection: its descriptor, its owner, its place in a list.
+ *
+ * Runs in:  master.
+ * Blocks:   never.
+ * Owns:     the descriptors given to ff_escrow_admit, until ff_escrow_release.
+ *
+ * Private memory: a worker that scribbles over the shared page can't make the master touch a descriptor that is
+ * not that connection's. Every connection is in exactly one list: a lane's, or one of the master's. */
+#ifndef FF_ESCROW_H
+#define FF_ESCROW_H
+
+#include "conntable.h"
+
+enum {
+    FF_LIST_FREE = FF_LANES_MAX, /* ids without a connection */
+    FF_LIST_WAITING,             /* something to say, no lane yet; oldest first */
+    FF_LIST_PARKED,              /* in the master's poller until readable; longest quiet first */
+    FF_LIST_LINGER,              /* half-closed, being read to the end; oldest first */
+    FF_LISTS
+};
+
+struct ff_escrow_entry {
+    int64_t since_ms;    /* when it came into its list */
+    uint64_t generation; /* survives the connection: ids are used again, generations are not */
+    int fd;              /* -1: no connection */
+    uint32_t prev, next; /* ids, 0 at the ends */
+    uint16_t list;
+    uint16_t drained; /* LINGER: KiB read and dropped */
+};
+
+struct ff_escrow_list {
+    uint32_t first, last, count;
+};
+
+struct ff_escrow {
+    struct ff_page *page;          /* borrowed */
+    struct ff_escrow_entry *entry; /* page->conns_max + 1 */
+    uint32_t touched;              /* ids up to here have been used: the free list grows only as needed */
+    struct ff_escrow_list list[FF_LISTS];
+};
+
+/* 0 or -ENOMEM. */
+int ff_escrow_open(struct ff_escrow *e, struct ff_page *page);
+
+/* Closes every connection. Accepts the zeroed struct. */
+void ff_escrow_close(struct ff_escrow *e);
+
+/* May another connection be admitted? */
+bool ff_escrow_has_room(const struct ff_escrow *e);
+
+/* Takes a new connection into WAITING and gives its id; there must be room. */
+uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint16_t listener,
+                         int64_t now_ms);
+
+/* Makes `lane` the owner under a new generation; gives the word that the deal carries. */
+uint64_t ff_escrow_deal(struct ff_escrow *e, uint32_t id, uint16_t lane, int64_t now_ms);
+
+/* Moves an entry that the master owns to the end of `list`. */
+void ff_escrow_move(struct ff_escrow *e, uint32_t id, uint16_t list, int64_t now_ms);
+
+/* Takes `id` back from `lane` if its word still says `state`: word PARKED, no longer the lane's. The
+ * caller moves it on. False when the lane was faster, or it is not the lane's at all. */
+bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_state state);
+
+/* Is `id` a connection that stands in `list`? Any number is allowed. */
+bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list);
+
+/* Shuts the connection down, closes it and frees the id. */
+void ff_escrow_release(struct ff_escrow *e, uint32_t id);
+
+#endif

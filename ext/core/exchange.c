@@ -1,0 +1,171 @@
+#include "exchange.h"
+
+#include "tenure.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sendfile.h>
+
+enum { COPY_MAX = 16 * 1024, GATHER_MAX = 64 * 1024 };
+
+/* Waits for the socket, in the middle of a request. */
+static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
+{
+    int64_t ms = lane->config.wait_ms[is_write ? FF_WAIT_WRITE : FF_WAIT_BODY];
+    return ff_sock_await(c->fd, is_write, ms > 0 ? (int)ms : -1);
+}
+
+/* Reads until there is content or its end. */
+static int fill(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    w->body_at = w->request.head_len; /* what was before it has been read by the application */
+    w->in.end = w->in.start + w->body_at;
+    int r = ff_conn_continue(c);
+    if (r < 0)
+        return r;
+    while (w->body_len == 0 && !ff_conn_has_whole_body(c)) {
+        r = ff_exchange_flush(lane, c);
+        w->is_begun = w->is_begun && w->response.out; /* 100 Continue is not the answer */
+        ssize_t n = r < 0 ? r : ff_conn_receive(c);
+        if (n == -EAGAIN)
+            n = (r = await(lane, c, false)) < 0 ? r : 1;
+        else if (n == 0)
+            n = -ECONNRESET;
+        else if (n > 0 && ff_conn_decode(c) > FF_HTTP_DONE)
+            n = -EPROTO;
+        if (n < 0)
+            return (int)n;
+    }
+    return 0;
+}
+
+ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size_t n)
+{
+    struct ff_work *w = c->work;
+    if (w->body_len == 0) {
+        int r = ff_conn_has_whole_body(c) ? 0 : fill(lane, c);
+        if (r < 0)
+            return r;
+    }
+    if (n > w->body_len)
+        n = w->body_len;
+    if (n > 0)
+        memcpy(to, ff_buffer_head(&w->in) + w->body_at, n);
+    w->body_at += n;
+    w->body_len -= n;
+    return (ssize_t)n;
+}
+
+bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    return c->work->request.keep_alive && lane->mode != FF_LANE_ENDING && ff_conn_has_whole_body(c);
+}
+
+/* Sends the output and `n` octets of `data` behind it. Returns when at most FF_EXCHANGE_PENDING_MAX octets are left, which
+ * are kept. */
+static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n)
+{
+    struct ff_buffer *out = &c->work->out;
+    while (ff_buffer_len(out) + n > 0) {
+        ssize_t sent = ff_conn_send(c, data, n);
+        if (sent >= 0) {
+            data += sent, n -= (size_t)sent;
+            continue;
+        }
+        if (sent != -EAGAIN)
+            return (int)sent;
+        if (ff_buffer_len(out) + n <= FF_EXCHANGE_PENDING_MAX)
+            return n > 0 ? ff_buffer_append(out, data, n) : 0;
+        int r = await(lane, c, true);
+        if (r < 0 && r != -EINTR)
+            return r;
+    }
+    return 0;
+}
+
+int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c)
+{
+    return push(lane, c, NULL, 0);
+}
+
+int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n)
+{
+    struct ff_http_response *response = &c->work->response;
+    int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
+    if (allowed <= 0)
+        return allowed < 0 ? (int)allowed : n > 0 && response->framing == FF_FRAMING_LENGTH ? -EMSGSIZE : 0;
+    int r = allowed <= COPY_MAX ? ff_buffer_append(&c->work->out, data, (size_t)allowed)
+                                : push(lane, c, data, (size_t)allowed);
+    if (r == 0)
+        r = ff_http_response_end_part(response);
+    if (r == 0 && ff_buffer_len(&c->work->out) > GATHER_MAX)
+        r = ff_exchange_flush(lane, c);
+    return r < 0 ? r : (size_t)allowed < n ? -EMSGSIZE : 0;
+}
+
+int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset, size_t n)
+{
+    int64_t allowed = n > 0 ? ff_http_response_begin_part(&c->work->response, n) : 0;
+    int r = allowed < 0 ? (int)allowed : 0;
+    off_t at = (off_t)offset, end = at + (off_t)(allowed > 0 ? allowed : 0);
+    while (r == 0 && at < end) {
+        ssize_t sent = 0;
+        if (ff_buffer_len(&c->work->out) > 0) /* head first, in order */
+            sent = ff_conn_send(c, NULL, 0);
+        else if ((sent = sendfile(c->fd, file, &at, (size_t)(end - at))) < 0)
+            sent = -errno;
+        else if (sent == 0)
+            r = -EIO;
+        if (sent == -EAGAIN)
+            r = await(lane, c, true);
+        else if (sent < 0 && sent != -EINTR)
+            r = (int)sent;
+        if (r == -EINTR)
+            r = 0;
+    }
+    if (r == 0 && allowed > 0)
+        r = ff_http_response_end_part(&c->work->response);
+    return r < 0 ? r : (size_t)allowed < n ? -EMSGSIZE : 0;
+}
+
+/* The application is done with it. */
+static void count(struct ff_lane *lane, struct ff_conn *c)
+{
+    ff_tenure_line(lane, c)->requests++;
+    atomic_store_explicit(&lane->line->requests,
+                          atomic_load_explicit(&lane->line->requests, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_store_explicit(&lane->line->running, 0, memory_order_relaxed);
+}
+
+int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    int r = ff_http_response_finish(&w->response);
+    bool is_whole = ff_conn_has_whole_body(c);
+    count(lane, c);
+    c->is_closing = r < 0 || !w->response.keep_alive || !is_whole;
+    if (is_whole)
+        ff_conn_next(c);
+    if (c->is_closing || ff_buffer_len(&w->in) == 0 || ff_buffer_len(&w->out) > GATHER_MAX)
+        ff_tenure_settle(lane, c, FF_PHASE_RUN);
+    else if (ff_tenure_advance(lane, c)) /* pipelined: its answer goes out with this one */
+        lane->again = c;
+    return r == -EMSGSIZE ? r : 0;
+}
+
+void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status)
+{
+    struct ff_work *w = c->work;
+    count(lane, c);
+    if (!w->is_begun) {
+        if (w->response.out)
+            w->out.end = w->out.start + w->response.mark;
+        ff_tenure_refuse(lane, c, status);
+    } else if (w->response.framing == FF_FRAMING_CLOSE) {
+        ff_tenure_reset(lane, c);
+    } else {
+        ff_tenure_close(lane, c);
+    }
+}

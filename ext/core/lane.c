@@ -1,0 +1,224 @@
+#include "lane.h"
+
+#include "clock.h"
+#include "tenure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { TAG_CHANNEL = 0, FDS_FOR_APP = 64 };
+
+/* ---- what comes in ---- */
+
+static void drop_deal(int fd)
+{
+    ff_sock_close(fd); /* not ours any more, or never: no shutdown */
+}
+
+/* Rings when the master waits for room. */
+static void poke(const struct ff_lane *lane)
+{
+    uint64_t one = 1;
+    if (atomic_load(&lane->config.page->all_full) && write(lane->config.bell, &one, sizeof(one)) < 0)
+        return; /* full: it rings already */
+}
+
+/* Claims one dealt connection; NULL when it was taken back meanwhile. */
+static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, int fd)
+{
+    struct ff_page *page = lane->config.page;
+    struct ff_conn *c = NULL;
+    uint64_t mine = ff_word_with(deal->word, FF_READING);
+    if (deal->id == 0 || deal->id > page->conns_max || !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
+        drop_deal(fd);
+        return NULL;
+    }
+    atomic_store(&lane->line->claimed, atomic_load_explicit(&lane->line->claimed, memory_order_relaxed) + 1);
+    poke(lane);
+    if (lane->conn[deal->id]) /* from an earlier deal, taken back since */
+        ff_tenure_drop(lane, lane->conn[deal->id]);
+    if (fd >= 0)
+        c = calloc(1, sizeof(*c));
+    if (!c) { /* no descriptor or no memory: another lane may have some */
+        drop_deal(fd);
+        ff_word_set(&page->conn[deal->id], ff_word_with(deal->word, FF_PARKED));
+        ff_return_push(page, lane->config.lane, deal->id);
+        return NULL;
+    }
+    *c = (struct ff_conn){.id = deal->id, .fd = fd, .word = mine};
+    lane->conn[c->id] = c;
+    lane->busy++;
+    atomic_store_explicit(&lane->line->connections,
+                          atomic_load_explicit(&lane->line->connections, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (fd >= lane->fd_limit) /* the lowest free number is always used: this is how many are open */
+        atomic_store_explicit(&lane->line->is_full, 1, memory_order_relaxed);
+    return c;
+}
+
+static void receive_deals(struct ff_lane *lane)
+{
+    int n = ff_channel_receive(lane->config.channel, lane->deal, lane->deal_fd);
+    lane->next_deal = 0;
+    lane->deals = n > 0 ? n : 0;
+    if (n == 0) {
+        lane->mode = FF_LANE_ENDING;
+        ff_poller_remove(lane->poller, lane->config.channel);
+    }
+}
+
+/* Handles one event. A connection that can be read, or NULL. */
+static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_event *event)
+{
+    if (event->tag == TAG_CHANNEL) {
+        if (lane->mode == FF_LANE_SERVING)
+            receive_deals(lane);
+        return NULL;
+    }
+    struct ff_conn *c = lane->conn[event->tag & 0xffffff];
+    if (!c || event->tag >> 24 != ff_word_generation(c->word))
+        return NULL; /* it went away earlier in this batch */
+    if (c->is_flushing) {
+        ff_tenure_settle(lane, c, c->phase);
+        return NULL;
+    }
+    if (ff_tenure_is_idle(c)) {
+        uint64_t mine = ff_word_with(c->word, FF_READING);
+        if (!ff_word_claim(ff_tenure_line(lane, c), c->word, mine)) {
+            ff_tenure_drop(lane, c);
+            return NULL;
+        }
+        c->word = mine;
+        lane->busy++;
+    }
+    return c;
+}
+
+int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
+{
+    for (;;) {
+        struct ff_conn *c = lane->again;
+        lane->again = NULL;
+        if (!c) {
+            if (lane->next_deal < lane->deals) {
+                int i = lane->next_deal++;
+                c = claim(lane, &lane->deal[i], lane->deal_fd[i]);
+            } else if (lane->next_event < lane->events) {
+                c = take_event(lane, &lane->event[lane->next_event++]);
+            } else {
+                return 0;
+            }
+            if (!c || !ff_tenure_read(lane, c))
+                continue;
+        }
+        atomic_store_explicit(&lane->line->running, 1, memory_order_relaxed);
+        *out = c;
+        return 1;
+    }
+}
+
+/* ---- time ---- */
+
+static void expire(struct ff_lane *lane)
+{
+    struct ff_deadline *node;
+    while ((node = ff_deadlines_expire(&lane->deadlines, lane->now_ms))) {
+        struct ff_conn *c = (struct ff_conn *)node; /* its first member */
+        uint64_t mine = ff_word_with(c->word, FF_READING);
+        if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
+            ff_tenure_drop(lane, c);
+        else if (c->is_flushing || c->phase == FF_PHASE_QUIET)
+            ff_tenure_close(lane, c);
+        else
+            ff_tenure_refuse(lane, c, 408);
+    }
+}
+
+int ff_lane_wait(struct ff_lane *lane)
+{
+    int64_t next = ff_deadlines_next(&lane->deadlines);
+    int timeout_ms = -1;
+    if (next != INT64_MAX)
+        timeout_ms = next <= lane->now_ms ? 0 : next - lane->now_ms > 60000 ? 60000 : (int)(next - lane->now_ms) + 1;
+    bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
+    int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
+    lane->now_ms = ff_clock_ms();
+    lane->next_event = 0;
+    lane->events = n > 0 ? n : 0;
+    if (n < 0)
+        return n;
+    if (n == 0 && is_done)
+        return -ESHUTDOWN;
+    if (n == 0 || next <= lane->now_ms)
+        expire(lane);
+    return 0;
+}
+
+/* ---- open, leave, free ---- */
+
+int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
+{
+    int r = -ENOMEM;
+    struct rlimit files = {.rlim_cur = RLIM_INFINITY};
+    struct ff_lane *lane = calloc(1, sizeof(*lane));
+    if (!lane)
+        return r;
+    lane->config = *config;
+    lane->line = &config->page->lane[config->lane];
+    lane->poller = -1;
+    lane->now_ms = ff_clock_ms();
+    getrlimit(RLIMIT_NOFILE, &files);
+    lane->fd_limit = files.rlim_cur > INT32_MAX ? INT32_MAX : (int)files.rlim_cur - 2 * FDS_FOR_APP;
+    ff_deadlines_init(&lane->deadlines, config->wait_ms);
+    lane->conn = calloc((size_t)config->page->conns_max + 1, sizeof(struct ff_conn *));
+    if (!lane->conn || (r = ff_poller_open(&lane->poller)) < 0)
+        goto finish;
+    r = ff_poller_add(lane->poller, config->channel, FF_POLL_IN, TAG_CHANNEL);
+    if (r == 0)
+        *out = lane, lane = NULL; /* handed over: nothing left to undo */
+finish:
+    ff_lane_free(lane);
+    return r;
+}
+
+void ff_lane_leave(struct ff_lane *lane)
+{
+    if (lane->mode != FF_LANE_SERVING)
+        return;
+    lane->mode = FF_LANE_LEAVING;
+    atomic_store(&lane->line->is_full, 1);
+    ff_poller_remove(lane->poller, lane->config.channel);
+    while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
+        drop_deal(lane->deal_fd[lane->next_deal++]);
+    for (uint32_t id = 1; id <= lane->config.page->conns_max; id++) {
+        struct ff_conn *c = lane->conn[id];
+        if (!c || !ff_tenure_is_idle(c))
+            continue;
+        if (ff_word_claim(ff_tenure_line(lane, c), c->word, ff_word_with(c->word, FF_READING)))
+            ff_tenure_give_back(lane, c);
+        else
+            ff_tenure_drop(lane, c);
+    }
+}
+
+void ff_lane_free(struct ff_lane *lane)
+{
+    if (!lane)
+        return;
+    for (uint32_t id = 1; lane->conn && id <= lane->config.page->conns_max; id++)
+        if (lane->conn[id])
+            ff_tenure_drop(lane, lane->conn[id]);
+    while (lane->next_deal < lane->deals)
+        drop_deal(lane->deal_fd[lane->next_deal++]);
+    for (struct ff_work *w = lane->spare, *next; w; w = next) {
+        next = w->next;
+        ff_buffer_close(&w->in);
+        ff_buffer_close(&w->out);
+        free(w);
+    }
+    ff_sock_close(lane->poller);
+    free(lane->conn);
+    free(lane);
+}

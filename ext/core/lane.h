@@ -1,0 +1,68 @@
+/* lane: the reactor of one worker thread: takes the connections it is dealt, gives out requests, sends answers.
+ *
+ * Runs in:  worker, one thread; made after the fork.
+ * Blocks:   only in ff_lane_wait.
+ * Owns:     its poller and its copies of the connections. Page, channel and bell are borrowed.
+ *
+ * A binding pulls: wait, then next until it gives 0; exchange.h is what it does with each request. */
+#ifndef FF_LANE_H
+#define FF_LANE_H
+
+#include "channel.h"
+#include "conn.h"
+#include "conntable.h"
+#include "poller.h"
+
+struct ff_lane_config {
+    struct ff_page *page;
+    uint16_t lane;
+    int channel, bell;
+    int64_t wait_ms[FF_DEADLINE_CLASSES]; /* by enum ff_wait; 0: no limit */
+    struct ff_conn_limits limits;
+};
+
+enum ff_lane_mode {
+    FF_LANE_SERVING,
+    FF_LANE_LEAVING, /* this worker ends, the server goes on: connections go back to the master */
+    FF_LANE_ENDING   /* the channel ended: the server stops, or the master is gone */
+};
+
+struct ff_lane {
+    struct ff_lane_config config;
+    struct ff_lane_line *line; /* config.page's, of this lane */
+    int poller;
+    int fd_limit; /* descriptors from here on are kept for the application */
+    enum ff_lane_mode mode;
+    int64_t now_ms;
+    uint32_t busy;         /* connections that are not idle */
+    struct ff_conn **conn; /* by id */
+    struct ff_work *spare;
+    uint32_t spares;
+    struct ff_conn *again; /* its next request was in the buffer already: it is next */
+    struct ff_deadlines deadlines;
+    int events, next_event;
+    struct ff_poller_event event[FF_POLLER_BATCH];
+    int deals, next_deal;
+    struct ff_deal deal[FF_CHANNEL_BATCH];
+    int deal_fd[FF_CHANNEL_BATCH];
+    int64_t date_s;
+    char date[FF_HTTP_DATE_LEN];
+};
+
+/* 0 or -errno. */
+int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out);
+
+/* Drops every copy without closing a connection. Accepts NULL. */
+void ff_lane_free(struct ff_lane *lane);
+
+/* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. */
+void ff_lane_leave(struct ff_lane *lane);
+
+/* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and all is done. */
+int ff_lane_wait(struct ff_lane *lane);
+
+/* Gives the next request that can run: 1, or 0 when there is none and it is time to wait. It is in conn->work, and
+ * stays as it is until ff_exchange_finish or ff_exchange_abort. */
+int ff_lane_next(struct ff_lane *lane, struct ff_conn **out);
+
+#endif

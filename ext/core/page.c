@@ -1,0 +1,28 @@
+#include "page.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+static size_t size_of(uint32_t conns_max)
+{
+    return sizeof(struct ff_page) + ((size_t)conns_max + 1) * sizeof(struct ff_conn_line);
+}
+
+int ff_page_open(uint32_t conns_max, struct ff_page **out)
+{
+    if (conns_max == 0 || conns_max > FF_CONNS_MAX)
+        return -EINVAL;
+    struct ff_page *page = mmap(NULL, size_of(conns_max), PROT_READ | PROT_WRITE,
+                                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    page->conns_max = conns_max;
+    *out = page;
+    return 0;
+}
+
+void ff_page_free(struct ff_page *page)
+{
+    if (page)
+        munmap(page, size_of(page->conns_max));
+}

@@ -1,0 +1,35 @@
+/* sock: the socket calls that need more than one line.
+ *
+ * Runs in:  dispatcher, lane.
+ * Blocks:   only in ff_sock_await, as long as it is told. All sockets are non-blocking.
+ * Owns:     nothing; ff_sock_accept gives a descriptor. */
+#ifndef FF_SOCK_H
+#define FF_SOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who is at the other end: family 4 or 6 with address and port in host order, 0 for a unix socket. */
+struct ff_peer {
+    uint8_t address[16];
+    uint16_t port;
+    uint16_t family;
+};
+
+enum { FF_PEER_TEXT_MAX = 46 };
+
+/* Gives the next connection of `listener` (non-blocking, close-on-exec). 0, -EAGAIN when there is none,
+ * or another -errno; what only concerns a connection that is already gone is skipped. */
+int ff_sock_accept(int listener, int *out, struct ff_peer *peer);
+
+/* Writes the address (no port) without a NUL and returns its length; 0 for a unix socket. */
+size_t ff_peer_text(const struct ff_peer *peer, char out[FF_PEER_TEXT_MAX]);
+
+/* Closes `fd` if it is one; gives -1, so that `fd = ff_sock_close(fd)` leaves nothing behind. */
+int ff_sock_close(int fd);
+
+/* Waits until `fd` can be read (or written, if `write`). 0, -ETIMEDOUT, or -errno (-EINTR). */
+int ff_sock_await(int fd, bool write, int timeout_ms);
+
+#endif

@@ -1,0 +1,227 @@
+#include "tenure.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024 };
+
+/* ---- words and phases ---- */
+
+/* Says in the conn table what state our connection is in. */
+static void set_state(struct ff_lane *lane, struct ff_conn *c, enum ff_state state)
+{
+    lane->busy += (uint32_t)ff_tenure_is_idle(c);
+    lane->busy -= state == FF_IDLE;
+    c->word = ff_word_with(c->word, state);
+    ff_word_set(ff_tenure_line(lane, c), c->word);
+}
+
+static void lend_work(struct ff_lane *lane, struct ff_conn *c)
+{
+    if (c->work)
+        return;
+    c->work = lane->spare;
+    if (c->work)
+        lane->spare = c->work->next, lane->spares--;
+    else
+        c->work = calloc(1, sizeof(*c->work));
+}
+
+static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    c->work = NULL;
+    if (!w)
+        return;
+    ff_buffer_clear(&w->in);
+    ff_buffer_clear(&w->out);
+    w->body_at = w->body_len = 0;
+    if (w->in.cap > SPARE_BYTES_MAX)
+        ff_buffer_close(&w->in);
+    if (w->out.cap > SPARE_BYTES_MAX)
+        ff_buffer_close(&w->out);
+    if (lane->spares == SPARES_MAX) {
+        ff_buffer_close(&w->in);
+        ff_buffer_close(&w->out);
+        free(w);
+        return;
+    }
+    w->next = lane->spare;
+    lane->spare = w;
+    lane->spares++;
+}
+
+static int watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events)
+{
+    if (c->watched == events)
+        return 0;
+    uint64_t tag = (uint64_t)c->id | ff_word_generation(c->word) << 24;
+    int r = c->watched ? ff_poller_change(lane->poller, c->fd, events, tag)
+                       : ff_poller_add(lane->poller, c->fd, events, tag);
+    if (r == 0)
+        c->watched = events;
+    return r;
+}
+
+/* ---- the ends of a connection ---- */
+
+/* Forgets our side of it: whoever reads the word next has it. */
+static void forget(struct ff_lane *lane, struct ff_conn *c)
+{
+    ff_deadlines_clear(&c->deadline);
+    take_work_back(lane, c);
+    lane->conn[c->id] = NULL;
+    lane->busy -= (uint32_t)!ff_tenure_is_idle(c);
+    atomic_store_explicit(&lane->line->connections,
+                          atomic_load_explicit(&lane->line->connections, memory_order_relaxed) - 1,
+                          memory_order_relaxed);
+    if (atomic_load_explicit(&lane->line->is_full, memory_order_relaxed) && c->fd < lane->fd_limit &&
+        lane->mode == FF_LANE_SERVING)
+        atomic_store_explicit(&lane->line->is_full, 0, memory_order_relaxed);
+    free(c);
+}
+
+/* The descriptor is closed already: tells the master, which holds the other copy. */
+static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state state)
+{
+    uint32_t id = c->id;
+    ff_word_set(ff_tenure_line(lane, c), ff_word_with(c->word, state));
+    forget(lane, c);
+    ff_return_push(lane->config.page, lane->config.lane, id);
+}
+
+static void unwatch(struct ff_lane *lane, struct ff_conn *c)
+{
+    if (c->watched)
+        ff_poller_remove(lane->poller, c->fd); /* a closed copy would go on reporting: the file lives */
+    c->watched = FF_POLL_NONE;
+}
+
+void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c)
+{
+    unwatch(lane, c);
+    hand_over(lane, c, ff_conn_close(c) ? FF_LINGER : FF_CLOSED);
+}
+
+void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c)
+{
+    unwatch(lane, c);
+    ff_conn_reset(c);
+    hand_over(lane, c, FF_CLOSED);
+}
+
+void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c)
+{
+    unwatch(lane, c);
+    close(c->fd);
+    forget(lane, c);
+}
+
+void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c)
+{
+    unwatch(lane, c);
+    close(c->fd);
+    hand_over(lane, c, FF_PARKED);
+}
+
+/* ---- between requests ---- */
+
+static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
+{
+    enum ff_wait wait = c->phase == FF_PHASE_HEAD ? FF_WAIT_HEAD : FF_WAIT_BODY;
+    if (c->is_flushing)
+        wait = FF_WAIT_WRITE;
+    else if (c->phase == FF_PHASE_QUIET)
+        wait = ff_tenure_line(lane, c)->requests > 0 ? FF_WAIT_KEEP_ALIVE : FF_WAIT_HEAD;
+    else if (c->phase == FF_PHASE_HEAD && was == FF_PHASE_HEAD && ff_deadline_is_set(&c->deadline))
+        return; /* the whole head has one deadline: octets that dribble in don't move it */
+    ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);
+}
+
+/* Lets the connection wait for its client: to say more, or to take our output. */
+static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
+{
+    bool is_quiet = c->phase == FF_PHASE_QUIET && !c->is_flushing;
+    if (is_quiet && lane->mode == FF_LANE_LEAVING) {
+        ff_tenure_give_back(lane, c);
+        return;
+    }
+    if (watch(lane, c, c->is_flushing ? FF_POLL_OUT : FF_POLL_IN) < 0) {
+        ff_tenure_close(lane, c);
+        return;
+    }
+    set_deadline(lane, c, was);
+    if (is_quiet)
+        take_work_back(lane, c);
+    set_state(lane, c, c->is_flushing ? FF_FLUSH : is_quiet ? FF_IDLE : FF_READING);
+}
+
+void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
+{
+    struct ff_buffer *out = &c->work->out;
+    ssize_t r = 0;
+    while (ff_buffer_len(out) > 0 && r >= 0)
+        r = ff_conn_send(c, NULL, 0);
+    c->is_flushing = ff_buffer_len(out) > 0;
+    if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
+        ff_tenure_close(lane, c);
+    else
+        rest(lane, c, was);
+}
+
+void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)
+{
+    bool is_head = c->phase >= FF_PHASE_BODY && c->work->request.is_head;
+    c->is_closing = true;
+    if (ff_http_refusal(&c->work->out, status, is_head, ff_tenure_date(lane)) < 0)
+        ff_tenure_close(lane, c);
+    else
+        ff_tenure_settle(lane, c, c->phase);
+}
+
+bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
+{
+    uint8_t was = c->phase;
+    int verdict = ff_conn_advance(c, &lane->config.limits);
+    if (verdict == FF_HTTP_DONE) {
+        ff_deadlines_clear(&c->deadline);
+        c->work->response.out = NULL;
+        c->work->is_begun = false;
+        set_state(lane, c, FF_RUNNING);
+        return true;
+    }
+    if (verdict != FF_HTTP_MORE) {
+        ff_tenure_refuse(lane, c, verdict);
+        return false;
+    }
+    if (c->phase == FF_PHASE_BODY)
+        ff_conn_continue(c); /* without memory the client sends its body a little later */
+    ff_tenure_settle(lane, c, was);
+    return false;
+}
+
+bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
+{
+    lend_work(lane, c);
+    ssize_t n = c->work ? ff_conn_receive(c) : -ENOMEM;
+    if (n > 0)
+        return ff_tenure_advance(lane, c);
+    if (n == -EAGAIN)
+        rest(lane, c, c->phase);
+    else
+        ff_tenure_close(lane, c);
+    return false;
+}
+
+const char *ff_tenure_date(struct ff_lane *lane)
+{
+    int64_t now_s = ff_clock_wall_s();
+    if (now_s != lane->date_s) {
+        lane->date_s = now_s;
+        ff_http_date(now_s, lane->date);
+    }
+    return lane->date;
+}

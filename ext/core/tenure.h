@@ -1,0 +1,52 @@
+/* tenure: what becomes of a connection while a lane holds it, and how it leaves.
+ *
+ * Runs in:  lane.
+ * Blocks:   never.
+ * Owns:     nothing of its own; works on the lane's connections.
+ *
+ * State here follows from two facts: the phase of the input (conn.h) and whether output waits for a slow
+ * reader. The word in the conn table, the deadline and what the poller watches are set from them in one place. */
+#ifndef FF_TENURE_H
+#define FF_TENURE_H
+
+#include "lane.h"
+
+static inline struct ff_conn_line *ff_tenure_line(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    return &lane->config.page->conn[c->id];
+}
+
+static inline bool ff_tenure_is_idle(const struct ff_conn *c)
+{
+    return ff_word_state(c->word) == FF_IDLE;
+}
+
+/* Shuts it down and tells the master. */
+void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c);
+
+/* Cuts it by a reset: what was sent must not pass for a whole response. */
+void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c);
+
+/* The master took it: drops our copy and no more. */
+void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c);
+
+/* Gives an idle connection back to the master, open. */
+void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c);
+
+/* Sends the output as far as the socket takes it, then closes, waits for the client, or for the socket. `was` is the
+ * phase before this input. */
+void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was);
+
+/* Answers with the server's own page for `status` and closes. */
+void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status);
+
+/* Goes on with the input that is buffered. True when a request can run: then the output stays gathered. */
+bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c);
+
+/* The client may have said something. True when a request can run. */
+bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c);
+
+/* The Date of now; valid until the next call. */
+const char *ff_tenure_date(struct ff_lane *lane);
+
+#endif
