@@ -15,6 +15,14 @@ def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
     return [BODY]
 
 
+def slot(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Say which worker answers; for fastfork only."""
+    from fastfork import worker_slot  # the peers run without it
+
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(worker_slot()).encode()]
+
+
 async def hello_asgi(
     scope: MutableMapping[str, Any],
     receive: Callable[[], Awaitable[Any]],

@@ -66,7 +66,7 @@ def parse(report: str, *, cpu: float) -> Sample:
         cpu_us=cpu / requests * 1e6,
         p50_ms=milliseconds(50),
         p99_ms=milliseconds(99),
-        failed=sum(map(int, errors.groups())) if errors else 0 + int(number(r"Non-2xx.*: (\d+)")),
+        failed=(sum(map(int, errors.groups())) if errors else 0) + int(number(r"Non-2xx.*: (\d+)")),
     )
 
 
@@ -88,11 +88,8 @@ def table(scenario: str, results: dict[str, list[Sample]]) -> str:
     def mid(name: str, of: Callable[[Sample], float]) -> float:
         return median(map(of, results[name]))
 
-    lines = [
-        f"\n{scenario}",
-        f"{'server':18}{'requests/s':>12}{'CPU us/req':>12}{'x floor':>9}"
-        f"{'p50 ms':>9}{'p99 ms':>9}{'failed':>8}",
-    ]
+    columns = f"{'CPU us/req':>12}{'x floor':>9}{'p50 ms':>9}{'p99 ms':>9}{'failed':>8}"
+    lines = [f"\n{scenario}", f"{'server':18}{'requests/s':>12}{columns}"]
     for name in sorted(results, key=lambda name: mid(name, lambda s: s.cpu_us)):
         cpu = mid(name, lambda s: s.cpu_us)
         ratio = f"{cpu / mid('floor', lambda s: s.cpu_us):.2f}" if "floor" in results else "-"

@@ -56,4 +56,9 @@ def memory_bytes(root: int, *fields: str) -> int:
 
 def open_fds(pid: int) -> int:
     """Return how many descriptors *pid* holds."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of *pid* alone."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

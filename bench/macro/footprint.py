@@ -1,0 +1,127 @@
+"""What does fastfork need besides CPU time, and does it deal evenly?
+
+memory         PSS of the whole tree, 4 workers, after 1000 requests, beside gunicorn sync
+start          seconds from exec to the first 200, median of 7, beside gunicorn sync
+connections    memory per idle keep-alive connection: growth of the tree's PSS / 2000
+distribution   over 4 workers: 400 sequential connections, 40 open at once, 4000 by 40 clients
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections import Counter
+from itertools import pairwise
+from statistics import median
+
+import servers
+import tree
+from client import LAST_REQUEST, Connection, allow_open_files
+
+WORKERS = 4
+BESIDE = ("fastfork", "gunicorn-sync")
+
+
+def ask_once(port: int) -> bytes:
+    """Return the body of a request on a connection of its own."""
+    connection = Connection(port)
+    try:
+        return connection.ask(LAST_REQUEST)
+    finally:
+        connection.close()
+
+
+def memory() -> None:
+    """Print the memory of a tree that has worked a little."""
+    for name in BESIDE:
+        port = servers.free_port()
+        with servers.running(servers.COMMANDS[name](port, WORKERS), port) as server:
+            for _ in range(1000):
+                ask_once(port)
+            pss = tree.memory_bytes(server.pid, "Pss")
+            print(f"memory        {name:14} {pss / 2**20:8.1f} MiB in {len(tree.tree(server.pid))}")
+
+
+def start() -> None:
+    """Print how long the first answer takes."""
+    taken: dict[str, list[float]] = {name: [] for name in BESIDE}
+    for _ in range(7):
+        for name in BESIDE:
+            port = servers.free_port()
+            before = time.monotonic()
+            with servers.running(servers.COMMANDS[name](port, WORKERS), port):
+                taken[name].append(time.monotonic() - before)
+    for name, seconds in taken.items():
+        print(f"start         {name:14} {median(seconds):8.3f} s")
+
+
+def connections(count: int = 2000) -> None:
+    """Print what an idle connection costs."""
+    allow_open_files(count + 200)
+    port = servers.free_port()
+    with servers.running(servers.fastfork(port, WORKERS), port) as server:
+        before = tree.memory_bytes(server.pid, "Pss")
+        idle = [Connection(port) for _ in range(count)]
+        for connection in idle:
+            connection.ask()
+        grown = tree.memory_bytes(server.pid, "Pss") - before
+        for connection in idle:
+            connection.close()
+    print(f"connections   fastfork       {grown / count:8.0f} bytes for each of {count} idle")
+
+
+def distribution() -> None:
+    """Print how evenly connections are dealt."""
+    port = servers.free_port()
+    with servers.running(servers.fastfork(port, WORKERS, app="apps:slot"), port, body=None):
+        order = [int(ask_once(port)) for _ in range(400)]
+        turns = sum((a + 1) % WORKERS == b for a, b in pairwise(order))
+        print(f"distribution  400 sequential {dict(sorted(Counter(order).items()))}")
+        print(f"              in turn        {turns} of 399")
+
+        held = [Connection(port) for _ in range(40)]
+        print(
+            f"              40 kept open   {dict(sorted(Counter(c.ask() for c in held).items()))}"
+        )
+        for connection in held:
+            connection.close()
+
+        seen: list[bytes] = []  # append is atomic
+        clients = [
+            threading.Thread(target=lambda: seen.extend(ask_once(port) for _ in range(100)))
+            for _ in range(40)
+        ]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        fair = len(seen) / WORKERS
+        worst = max(abs(count - fair) for count in Counter(seen).values()) / fair
+        print(f"              40 clients     {len(seen)} connections, {worst:.2%} off at worst")
+
+
+PARTS = {
+    "memory": memory,
+    "start": start,
+    "connections": connections,
+    "distribution": distribution,
+}
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    chosen = parser.parse_args().parts or [*PARTS]
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    servers.prepare()
+    for part in chosen:
+        PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()
