@@ -88,5 +88,5 @@ def test_wheel_runs_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) ->
         [scripts / "fastfork", "--version"], capture_output=True, text=True, cwd=tmp_path
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert fastfork.__version__ in done.stdout
