@@ -19,7 +19,7 @@ build: $(VENV)/test  ## compile what changed in ext/ into the development tree
 	$(BIN)/python setup.py -q build_ext --inplace
 
 test: build  ## C units under sanitizers, then the whole Python suite
-	$(MAKE) -C tests/core run
+	$(MAKE) -C tests/core -j2 run
 	$(BIN)/python -m pytest
 
 test-long: build  ## what takes minutes: 1000 kills, soak

@@ -14,8 +14,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
-# No -march: a wheel runs on every machine of its kind.
-COMMON = ["-std=c11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fvisibility=hidden", "-fPIC"]
+# No -march: a wheel runs on every machine of its kind. _GNU_SOURCE is empty so that a unit may say it too.
+COMMON = ["-std=c11", "-D_GNU_SOURCE=", "-fno-strict-aliasing", "-fvisibility=hidden", "-fPIC"]
 FLAVOURS = {  # compile, link
     "release": (["-O3"], []),
     "debug": (["-O0", "-g3", "-UNDEBUG"], []),
@@ -45,7 +45,9 @@ class BuildCore(build_clib):
         if not sys.platform.startswith("linux"):
             sys.exit("fastfork needs Linux (epoll, SCM_RIGHTS, pidfd)")
         if not shutil.which(compiler) and not shutil.which("gcc"):
-            sys.exit("fastfork needs a C compiler: install gcc (Debian: apt install gcc python3-dev)")
+            sys.exit(
+                "fastfork needs a C compiler: install gcc (Debian: apt install gcc python3-dev)"
+            )
         super().run()
 
 
