@@ -29,7 +29,7 @@ def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
     if isinstance(app, str):
         serve(resolve({**settings, "app": app}, os.environ), keep_fds=_open_fds())
         return
-    name = f"{app.__module__}:{getattr(app, '__qualname__', type(app).__name__)}"
+    name = getattr(app, "__qualname__", type(app).__name__)
     ready = application.check(app, name=name)
     serve(resolve({**settings, "app": name}, os.environ), load=lambda: ready, keep_fds=_open_fds())
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from fastfork.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 ACCESS_LOG_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
@@ -236,28 +236,25 @@ def _metavar(kind: Any) -> str:
 
 
 def _allowed(kind: Any) -> str:
+    *most, last = _choices(kind)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _choices(kind: Any) -> list[str]:
     kind = _plain(kind)
     if isinstance(kind, msgspec.inspect.UnionType):
-        return _either(_allowed(one) for one in kind.types if _is_sayable(one))
+        return [choice for one in kind.types for choice in _choices(one)]
     if isinstance(kind, msgspec.inspect.LiteralType):
-        return _either(str(value) for value in kind.values)
+        return [str(value) for value in kind.values]
     if isinstance(kind, msgspec.inspect.IntType):
-        return f"a whole number {_range(kind)}"
+        return [f"a whole number {_range(kind)}"]
     if isinstance(kind, msgspec.inspect.FloatType):
-        return f"a number {_range(kind)}"
+        return [f"a number {_range(kind)}"]
     if isinstance(kind, msgspec.inspect.VarTupleType):
-        return "a text or a list of texts"
-    return "a text"
-
-
-def _is_sayable(kind: Any) -> bool:
-    return not isinstance(kind, msgspec.inspect.NoneType)
+        return ["a text", "a list of texts"]
+    return [] if isinstance(kind, msgspec.inspect.NoneType) else ["a text"]
 
 
 def _range(kind: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
     low = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge}"
     return f"{low} to {kind.le:.0f}"
-
-
-def _either(texts: Iterable[str]) -> str:
-    return " or ".join(texts)

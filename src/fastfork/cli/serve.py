@@ -41,7 +41,8 @@ def _run(app: str | None, **given: Any) -> None:
     try:
         serve(
             resolve(
-                {"app": app, **{name: value or None for name, value in given.items()}}, os.environ
+                {"app": app, **{name: value for name, value in given.items() if value != ()}},
+                os.environ,
             )
         )
     except FastforkError as error:
