@@ -25,7 +25,7 @@ test: build  ## C units under sanitizers, then the whole Python suite
 test-long: build  ## what takes minutes: 1000 kills, soak
 	FASTFORK_LONG=1 $(BIN)/python -m pytest -m long --timeout 1200
 
-lint: build $(VENV)/lint  ## style, types and layers; changes nothing
+lint: $(VENV)/lint  ## style, types and layers; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -55,22 +55,25 @@ clean:  ## remove everything that a build or a test made
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-# Stamps: each installs one set of requirements and is redone when pyproject.toml changes.
-# --no-build-isolation keeps the compiled objects, so that the next build is incremental.
+# Stamps: each installs one set of requirements, and again when pyproject.toml changes.
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+extra = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"] \
+	["optional-dependencies"]["$(1)"], sep="\n")' | $(PIP) -r /dev/stdin
+
 $(VENV)/tools:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fastfork needs Python >= 3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=77' 'Cython>=3.1'
+	$(PIP) --upgrade pip 'setuptools>=77' 'Cython>=3.1'
 	touch $@
 
 $(VENV)/serve: $(VENV)/tools pyproject.toml setup.py
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e .
+	$(PIP) --no-build-isolation -e .
 	touch $@
 
-$(VENV)/test: $(VENV)/tools pyproject.toml setup.py
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test]'
-	touch $@ $(VENV)/serve
+$(VENV)/test: $(VENV)/serve
+	$(call extra,test)
+	touch $@
 
 $(VENV)/lint: $(VENV)/test
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test,lint]'
+	$(call extra,lint)
 	touch $@
