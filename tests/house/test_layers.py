@@ -32,6 +32,7 @@ FLOORS = {
     "balance": -3,
     "conntable": -3,
     "page": -3,
+    "seat": -3,
     # -4 plumbing
     "clock": -4,
     "sock": -4,
@@ -43,11 +44,12 @@ FLOORS = {
 # Who may look sideways, and at whom. Master and worker meet in the page and the channel only.
 NEIGHBOURS = {
     "dispatcher": {"escrow", "keeper"},
-    "keeper": {"dispatcher", "escrow"},
+    "keeper": {"dispatcher"},
     "lane": {"tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
     "conntable": {"page"},
+    "seat": {"page"},
     "http_request": {"http_field", "http_scan", "http_target"},
     "http_target": {"http_request", "http_scan"},
     "http_field": {"http_request", "http_scan", "http_target"},
@@ -96,6 +98,12 @@ def test_listed_neighbours_live_on_one_floor() -> None:
     pairs = [(unit, other) for unit, others in NEIGHBOURS.items() for other in others]
 
     assert [pair for pair in pairs if FLOORS[pair[0]] != FLOORS[pair[1]]] == []
+
+
+def test_listed_neighbours_are_needed() -> None:
+    unused = {unit: others - includes(unit, r'"(\w+)\.h"') for unit, others in NEIGHBOURS.items()}
+
+    assert {unit: others for unit, others in unused.items() if others} == {}
 
 
 def test_only_the_poller_knows_epoll() -> None:
