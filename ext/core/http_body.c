@@ -9,20 +9,20 @@ enum { SIZE_DIGITS_MAX = 16, EXTENSIONS_MAX = 256, TRAILER_MAX = 4096, OVERHEAD_
 /* What comes next. The names in capitals are those of RFC 9112 7.1. */
 enum state {
     ENDED,
-    LENGTH,           /* the rest of a body with Content-Length */
-    SIZE,             /* chunk-size: a digit, or what may follow the digits */
-    EXT_NAME_FIRST,   /* chunk-ext-name, at least one octet */
+    LENGTH,         /* the rest of a body with Content-Length */
+    SIZE,           /* chunk-size: a digit, or what may follow the digits */
+    EXT_NAME_FIRST, /* chunk-ext-name, at least one octet */
     EXT_NAME,
-    EXT_VALUE_FIRST,  /* chunk-ext-val: a token or a quoted-string */
+    EXT_VALUE_FIRST, /* chunk-ext-val: a token or a quoted-string */
     EXT_VALUE,
     EXT_QUOTED,
     EXT_QUOTED_PAIR,
-    EXT_QUOTED_END,   /* the quote was closed */
+    EXT_QUOTED_END, /* the quote was closed */
     SIZE_LF,
     DATA,
     DATA_CR,
     DATA_LF,
-    TRAILER_FIRST,    /* field-name, or the empty line that ends the body */
+    TRAILER_FIRST, /* field-name, or the empty line that ends the body */
     TRAILER_NAME,
     TRAILER_VALUE,
     TRAILER_LF,
@@ -164,7 +164,8 @@ static int read_framing(struct ff_http_body *body, uint8_t c)
     }
 }
 
-/* Counts up to `n` octets of content and says how many there were before the chunk or body ended. */
+/* Counts up to `n` octets of content and says how many there were before the chunk or body ended.
+ * */
 static size_t take_content(struct ff_http_body *body, size_t n)
 {
     size_t run = body->left < n ? (size_t)body->left : n;

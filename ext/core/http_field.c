@@ -67,8 +67,8 @@ const char *ff_http_field_spelling(enum ff_http_field_name name)
     return names[name].spelling;
 }
 
-/* Setting bit 5 folds the case of letters. All else that it makes equal to an octet of these names is
- * a control octet, and no token has those. */
+/* Setting bit 5 folds the case of letters. All else that it makes equal to an octet of these names
+ * is a control octet, and no token has those. */
 static inline bool differs_8(const uint8_t *text, const char *lower)
 {
     uint64_t a, b;

@@ -60,7 +60,7 @@ struct ff_http_slice {
 struct ff_http_field {
     struct ff_http_slice name, value; /* value without surrounding whitespace */
     uint8_t known;                    /* enum ff_http_field_name */
-    bool ascii;                       /* the value has no obs-text (octets above 0x7e, RFC 9110 5.5) */
+    bool ascii;      /* the value has no obs-text (octets above 0x7e, RFC 9110 5.5) */
     bool underscore; /* the name has a "_": CGI can't tell it from "-", so it is dropped */
 };
 
@@ -78,36 +78,38 @@ struct ff_http_request {
     struct ff_http_slice target; /* the request-target as sent */
     struct ff_http_slice path;   /* still percent-encoded; "*" as sent; empty for authority-form */
     struct ff_http_slice query;  /* behind "?", without it; empty if none */
-    struct ff_http_slice host;   /* of an absolute- or authority-form target, else the Host field's value */
+    struct ff_http_slice host;   /* of the target if it names one, else the value of Host */
     uint8_t minor;               /* HTTP/1.minor: 0, or 1 (a higher minor counts as 1) */
     bool path_encoded;           /* path has a "%" */
     bool is_head, is_connect;
-    bool keep_alive;             /* what the client asked for (RFC 9112 9.3) */
-    bool expect_continue;        /* "Expect: 100-continue" on HTTP/1.1 */
-    bool has_length;             /* Content-Length present */
-    bool chunked;                /* Transfer-Encoding: chunked; never together with has_length */
-    uint64_t length;             /* Content-Length, 0 if absent */
+    bool keep_alive;      /* what the client asked for (RFC 9112 9.3) */
+    bool expect_continue; /* "Expect: 100-continue" on HTTP/1.1 */
+    bool has_length;      /* Content-Length present */
+    bool chunked;         /* Transfer-Encoding: chunked; never together with has_length */
+    uint64_t length;      /* Content-Length, 0 if absent */
     uint16_t fields;
     struct ff_http_field field[FF_HTTP_FIELDS_MAX];
 };
 
-/* Reads one request head from `buf`. FF_HTTP_DONE: `out` is filled. FF_HTTP_MORE: what is there is a
- * clean beginning, come back with more. Otherwise the status to refuse with: 400 syntax, framing or
- * Host; 414 line too long; 417 unknown expectation; 431 fields or head too large, or too many fields;
- * 501 unknown transfer coding; 505 a major version that is not 1. A mistake is reported with its octet,
- * or for what a value means with the end of its line, and however the octets arrive it is the same. */
+/* Reads one request head from `buf`. FF_HTTP_DONE: `out` is filled. FF_HTTP_MORE: what is there is
+ * a clean beginning, come back with more. Otherwise the status to refuse with: 400 syntax, framing
+ * or Host; 414 line too long; 417 unknown expectation; 431 fields or head too large, or too many
+ * fields; 501 unknown transfer coding; 505 a major version that is not 1. A mistake is reported
+ * with its octet, or for what a value means with the end of its line, and however the octets arrive
+ * it is the same. */
 int ff_http_request_parse(const char *buf, size_t len, const struct ff_http_limits *limits,
                           struct ff_http_request *out);
 
-/* Is parsing again worth it? After FF_HTTP_MORE keep `*seen` (0 at first, else private) and ask this with
- * the grown buffer: true when a line ended that completes the head, when a LF stands without its CR
- * (so that the parser can refuse it), or when `limits->head` is reached; from 8 KiB on also each time
- * the head doubles, for lines without end. Keeps heads that arrive octet by octet O(n). */
+/* Is parsing again worth it? After FF_HTTP_MORE keep `*seen` (0 at first, else private) and ask
+ * this with the grown buffer: true when a line ended that completes the head, when a LF stands
+ * without its CR (so that the parser can refuse it), or when `limits->head` is reached; from 8 KiB
+ * on also each time the head doubles, for lines without end. Keeps heads that arrive octet by octet
+ * O(n). */
 bool ff_http_request_ready(const char *buf, size_t len, const struct ff_http_limits *limits,
                            size_t *seen);
 
-/* Undoes percent-encoding of `n` octets at `from` into `to` (as large as `n`; may be the same memory).
- * Malformed triplets stay as they are. Returns the octets written. RFC 3986 section 2.1. */
+/* Undoes percent-encoding of `n` octets at `from` into `to` (as large as `n`; may be the same
+ * memory). Malformed triplets stay as they are. Returns the octets written. RFC 3986 2.1. */
 size_t ff_http_decode_path(const char *from, size_t n, char *to);
 
 #endif

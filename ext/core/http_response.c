@@ -35,8 +35,7 @@ static const struct own_field {
 static const struct own_field *find_own_field(const char *name, size_t n)
 {
     for (size_t i = 0; i < sizeof(own_fields) / sizeof(*own_fields); i++)
-        if (own_fields[i].len == n &&
-            ff_http_is_word((const uint8_t *)name, n, own_fields[i].name))
+        if (own_fields[i].len == n && ff_http_is_word((const uint8_t *)name, n, own_fields[i].name))
             return &own_fields[i];
     return NULL;
 }

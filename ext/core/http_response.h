@@ -1,11 +1,11 @@
-/* http_response: the head and framing of an HTTP/1.1 response (RFC 9110 6.6, 8.6, 15; RFC 9112 4 to 7).
+/* http_response: the head and framing of an HTTP/1.1 response (RFC 9110 6.6, 8.6, 15; RFC 9112).
  *
  * Runs in:  lane. Pure: it renders into a buffer that is lent to it; the caller does the I/O.
  * Blocks:   never.
  * Owns:     nothing.
  *
  * Order of calls: start, field *, end_head, then for every part of the body: begin_part, the octets
- * themselves, end_part; then finish. The caller may not add octets beyond what begin_part allowed. */
+ * themselves, end_part; then finish. The caller adds no octets beyond what begin_part allowed. */
 #ifndef FF_HTTP_RESPONSE_H
 #define FF_HTTP_RESPONSE_H
 
@@ -30,10 +30,10 @@ struct ff_http_response {
     uint64_t left;         /* octets of a LENGTH body still to come */
     uint64_t sent;         /* octets of content accepted so far */
     uint16_t status;
-    uint8_t framing;     /* enum ff_http_framing, known after end_head */
+    uint8_t framing; /* enum ff_http_framing, known after end_head */
     bool request_is_head;
     bool request_is_1_0;
-    bool keep_alive;     /* may the connection go on after this response? known after end_head */
+    bool keep_alive; /* may the connection go on after this response? known after end_head */
     bool has_date, has_server, has_length, wants_close, ended;
 };
 
@@ -45,8 +45,8 @@ int ff_http_response_start(struct ff_http_response *r, struct ff_buffer *out,
                            size_t status_len);
 
 /* Adds a field of the application's. 0; -EINVAL name is not a token or the value has CR, LF, NUL or
- * another control octet, or Content-Length is not 1*DIGIT or is repeated with another value;
- * -EPERM a hop-by-hop field (RFC 9110 7.6.1: Connection other than "close" or "keep-alive", Keep-Alive,
+ * another control octet, or Content-Length is not 1*DIGIT or is repeated with another value; -EPERM
+ * a hop-by-hop field (RFC 9110 7.6.1: Connection other than "close" or "keep-alive", Keep-Alive,
  * Proxy-Authenticate/-Authorization/-Connection, TE, Trailer, Transfer-Encoding, Upgrade); -ENOMEM.
  * "Connection: close" is taken as a wish (wants_close) and, like "keep-alive", not written here. */
 int ff_http_response_field(struct ff_http_response *r, const char *name, size_t name_len,
@@ -60,20 +60,21 @@ int ff_http_response_end_head(struct ff_http_response *r, int64_t body_len,
                               const char date[FF_HTTP_DATE_LEN]);
 
 /* Opens a part of `n` > 0 octets: puts a chunk line into `out` if needed and says how many of the
- * `n` octets the caller must send after what is in `out`: `n`; fewer when the body would grow beyond its
- * Content-Length (the rest must be dropped and is an error of the application); 0 when no body may be
- * sent (HEAD, 204, 304). Negative: -ENOMEM. */
+ * `n` octets the caller must send after what is in `out`: `n`; fewer when the body would grow
+ * beyond its Content-Length (the rest must be dropped and is an error of the application); 0 when
+ * no body may be sent (HEAD, 204, 304). Negative: -ENOMEM. */
 int64_t ff_http_response_begin_part(struct ff_http_response *r, size_t n);
 
 /* Closes a part: the CRLF after a chunk. 0 or -ENOMEM. */
 int ff_http_response_end_part(struct ff_http_response *r);
 
-/* Ends the body. 0; -EMSGSIZE when a Content-Length body is short (the caller must cut the connection,
- * keep_alive is off); -ENOMEM. */
+/* Ends the body. 0; -EMSGSIZE when a Content-Length body is short (the caller must cut the
+ * connection, keep_alive is off); -ENOMEM. */
 int ff_http_response_finish(struct ff_http_response *r);
 
 /* A whole answer by the server itself ("HTTP/1.1 400 Bad Request", small text body, Connection:
  * close) appended to `out`; `status` as the parsers give it. No body if `is_head`. 0 or -ENOMEM. */
-int ff_http_refusal(struct ff_buffer *out, int status, bool is_head, const char date[FF_HTTP_DATE_LEN]);
+int ff_http_refusal(struct ff_buffer *out, int status, bool is_head,
+                    const char date[FF_HTTP_DATE_LEN]);
 
 #endif

@@ -30,6 +30,7 @@ enum {
     FF_OCTET_UNDERSCORE = 64
 };
 
+/* clang-format off */
 static const uint8_t ff_http_octet[256] = {
       0,   0,   0,   0,   0,   0,   0,   0,   0,   2,   0,   0,   0,   0,   0,   0, /* 0_ */
       0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0, /* 1_ */
@@ -48,6 +49,7 @@ static const uint8_t ff_http_octet[256] = {
       2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2, /* e_ */
       2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2,   2, /* f_ */
 };
+/* clang-format on */
 
 static inline bool ff_http_is_octet(uint8_t c, unsigned classes)
 {

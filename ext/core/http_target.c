@@ -16,7 +16,8 @@ static struct ff_http_slice slice(const uint8_t *buf, const uint8_t *from, const
 static int read_ipv6(const uint8_t **p, const uint8_t *end)
 {
     const uint8_t *text = *p + 1, *close = text;
-    while (close < end && (*close == ':' || *close == '.' || ff_http_is_octet(*close, FF_OCTET_HEX)))
+    while (close < end &&
+           (*close == ':' || *close == '.' || ff_http_is_octet(*close, FF_OCTET_HEX)))
         close++;
     size_t n = (size_t)(close - text);
     if (n > IPV6_TEXT_MAX)
@@ -53,8 +54,8 @@ struct authority {
     size_t host_len, port_len; /* port_len without the ":" */
 };
 
-/* uri-host [ ":" port ], each part possibly empty. FF_HTTP_DONE: `*p` is what can't belong to it, or
- * `end`. FF_HTTP_MORE: `end` cuts an address or a triplet. */
+/* uri-host [ ":" port ], each part possibly empty. FF_HTTP_DONE: `*p` is what can't belong to it,
+ * or `end`. FF_HTTP_MORE: `end` cuts an address or a triplet. */
 static int read_authority(const uint8_t **p, const uint8_t *end, struct authority *out)
 {
     const uint8_t *host = *p;

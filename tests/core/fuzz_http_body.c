@@ -1,5 +1,5 @@
-/* Any octets: no crash; what a body decodes to doesn't depend on how its octets are cut. Each piece is
- * an exact allocation, so that reading or writing behind it is found. */
+/* Any octets: no crash; what a body decodes to doesn't depend on how its octets are cut. Each piece
+ * is an exact allocation, so that reading or writing behind it is found. */
 #include "http_body.h"
 
 #include <stdlib.h>

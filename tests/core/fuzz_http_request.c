@@ -1,5 +1,5 @@
-/* Any octets: no crash; the SSE2 and the scalar parser agree; no way of cutting the octets changes the
- * verdict. Each try is an exact allocation, so that reading behind it is found. */
+/* Any octets: no crash; the SSE2 and the scalar parser agree; no way of cutting the octets changes
+ * the verdict. Each try is an exact allocation, so that reading behind it is found. */
 #include "http_request.h"
 
 #include <stdlib.h>

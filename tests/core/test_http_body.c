@@ -48,8 +48,9 @@ static bool gives(struct ff_http_request req, const char *raw, size_t n, int ver
                   const char *content, const char *leftover)
 {
     decode(req, raw, n, n, &whole);
-    bool fine = whole.verdict == verdict && (verdict > FF_HTTP_DONE ||
-                (whole.n == strlen(content) && memcmp(whole.content, content, whole.n) == 0)) &&
+    bool fine = whole.verdict == verdict &&
+                (verdict > FF_HTTP_DONE ||
+                 (whole.n == strlen(content) && memcmp(whole.content, content, whole.n) == 0)) &&
                 whole.rest == strlen(leftover) && memcmp(whole.leftover, leftover, whole.rest) == 0;
     for (size_t piece = 1; piece < n && fine; piece += 1 + piece / 16) {
         decode(req, raw, n, piece, &split);
@@ -106,7 +107,8 @@ TEST(chunks_are_joined_and_what_follows_is_left)
     CHUNKED(FF_HTTP_DONE, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world", "");
     CHUNKED(FF_HTTP_DONE, "a\r\n0123456789\r\nA\r\nabcdefghij\r\n000\r\n\r\nGET / H",
             "0123456789abcdefghij", "GET / H");
-    CHUNKED(FF_HTTP_DONE, "0000000000000003\r\n\r\n!\r\n0000000000000000\r\n\r\n\r\n", "\r\n!", "\r\n");
+    CHUNKED(FF_HTTP_DONE, "0000000000000003\r\n\r\n!\r\n0000000000000000\r\n\r\n\r\n", "\r\n!",
+            "\r\n");
 }
 
 TEST(a_body_that_stops_early_is_never_complete)
@@ -133,7 +135,8 @@ TEST(chunk_sizes_are_hexadecimal_digits_only)
     REFUSED("5.\r\nhello\r\n");
     REFUSED("5,5\r\nhello\r\n");
     REFUSED("5\0\r\nhello\r\n");
-    REFUSED("\x0b" "5\r\nhello\r\n");
+    REFUSED("\x0b"
+            "5\r\nhello\r\n");
     REFUSED(";a\r\n");
     REFUSED("\xef\xbc\x95\r\nhello\r\n");
 }

@@ -55,7 +55,8 @@ TEST(a_body_of_known_length_is_sent_with_it)
     CHECK(end_head(5) == 0 && r.framing == FF_FRAMING_LENGTH && r.keep_alive);
     CHECK(part("he") == 2 && part("llo") == 3);
     CHECK(ff_http_response_finish(&r) == 0 && r.sent == 5 && r.ended);
-    CHECK(wrote("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" OWN "Content-Length: 5\r\n\r\nhello"));
+    CHECK(wrote("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" OWN
+                "Content-Length: 5\r\n\r\nhello"));
 }
 
 TEST(a_body_of_unknown_length_is_chunked)
@@ -140,7 +141,8 @@ TEST(a_short_body_costs_the_connection)
 
 TEST(lengths_are_one_decimal_number)
 {
-    static const char *const bad[] = {"", "+5", "-5", " 5", "5 ", "5,5", "0x5", "18446744073709551616"};
+    static const char *const bad[] = {"",   "+5",  "-5",  " 5",
+                                      "5 ", "5,5", "0x5", "18446744073709551616"};
     CHECK(start(&get, "200 OK") == 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         CHECK(field("Content-Length", bad[i]) == -EINVAL);
@@ -153,15 +155,18 @@ TEST(lengths_are_one_decimal_number)
 
 TEST(date_and_server_of_the_application_win)
 {
-    CHECK(start(&get, "200 OK") == 0 && field("DATE", "today") == 0 && field("server", "mine") == 0);
+    CHECK(start(&get, "200 OK") == 0 && field("DATE", "today") == 0 &&
+          field("server", "mine") == 0);
     CHECK(end_head(0) == 0);
     CHECK(wrote("HTTP/1.1 200 OK\r\nDATE: today\r\nserver: mine\r\nContent-Length: 0\r\n\r\n"));
 }
 
 TEST(fields_that_would_split_the_response_are_refused)
 {
-    static const char *const names[] = {"", "A B", "A:", "A\r\nB", "A\n", "\xc3\xa9", "A\x7f", "A\t"};
-    static const char *const values[] = {"a\r\nX: y", "a\nb", "a\rb", "a\x01", "a\x7f", "0123456789abcdef\n"};
+    static const char *const names[] = {"",    "A B",      "A:",    "A\r\nB",
+                                        "A\n", "\xc3\xa9", "A\x7f", "A\t"};
+    static const char *const values[] = {"a\r\nX: y", "a\nb",  "a\rb",
+                                         "a\x01",     "a\x7f", "0123456789abcdef\n"};
     CHECK(start(&get, "200 OK") == 0);
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         CHECK(field(names[i], "x") == -EINVAL);
@@ -175,8 +180,15 @@ TEST(fields_that_would_split_the_response_are_refused)
 TEST(hop_by_hop_fields_are_not_the_applications)
 {
     static const char *const names[] = {
-        "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE",
-        "trailer",    "TRANSFER-ENCODING",  "Upgrade",             "Connection",
+        "Keep-Alive",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Proxy-Connection",
+        "TE",
+        "trailer",
+        "TRANSFER-ENCODING",
+        "Upgrade",
+        "Connection",
     };
     CHECK(start(&get, "200 OK") == 0);
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -188,8 +200,9 @@ TEST(hop_by_hop_fields_are_not_the_applications)
 
 TEST(a_status_is_three_digits_a_space_and_a_reason)
 {
-    static const char *const bad[] = {"",       "200",      "20 OK",     "2000 OK", "200OK",     "abc OK", "099 X",
-                                      " 200 OK", "200 O\r\n", "200 O\nK", "200 \x01", "200 \x7f", "200 a\tb", "2x0 OK"};
+    static const char *const bad[] = {"",         "200",      "20 OK",    "2000 OK",   "200OK",
+                                      "abc OK",   "099 X",    " 200 OK",  "200 O\r\n", "200 O\nK",
+                                      "200 \x01", "200 \x7f", "200 a\tb", "2x0 OK"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         CHECK(start(&get, bad[i]) == -EINVAL && ff_buffer_len(&out) == 0);
     CHECK(start(&get, "299 ") == 0 && r.status == 299 && wrote("HTTP/1.1 299 \r\n"));
@@ -207,12 +220,14 @@ TEST(a_response_is_added_behind_what_is_there)
 TEST(a_refusal_is_a_whole_answer_that_closes)
 {
     CHECK(ff_http_refusal(&out, 505, false, DATE) == 0);
-    CHECK(wrote("HTTP/1.1 505 HTTP Version Not Supported\r\n" OWN
-                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 42\r\nConnection: close\r\n\r\n"
-                "The only version spoken here is HTTP/1.x.\n"));
+    CHECK(wrote(
+        "HTTP/1.1 505 HTTP Version Not Supported\r\n" OWN
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 42\r\nConnection: close\r\n\r\n"
+        "The only version spoken here is HTTP/1.x.\n"));
     CHECK(ff_http_refusal(&out, 400, true, DATE) == 0);
     CHECK(wrote("HTTP/1.1 400 Bad Request\r\n" OWN
-                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 41\r\nConnection: close\r\n\r\n"));
+                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 41\r\nConnection: "
+                "close\r\n\r\n"));
 }
 
 TEST(every_refusal_names_its_status)
@@ -239,7 +254,8 @@ static bool is_date(int64_t seconds, const char *expected)
 TEST(dates_are_those_of_the_calendar)
 {
     CHECK(is_date(784111777, DATE));
-    CHECK(is_date(0, "Thu, 01 Jan 1970 00:00:00 GMT") && is_date(-5, "Thu, 01 Jan 1970 00:00:00 GMT"));
+    CHECK(is_date(0, "Thu, 01 Jan 1970 00:00:00 GMT") &&
+          is_date(-5, "Thu, 01 Jan 1970 00:00:00 GMT"));
     CHECK(is_date(951782399, "Mon, 28 Feb 2000 23:59:59 GMT"));
     CHECK(is_date(951782400, "Tue, 29 Feb 2000 00:00:00 GMT"));
     CHECK(is_date(1709251199, "Thu, 29 Feb 2024 23:59:59 GMT"));
