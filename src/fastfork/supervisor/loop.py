@@ -193,6 +193,8 @@ class Master:
         status = worker.bury()
         slot.worker = None
         lost = self._dispatcher.recover(slot.lane)
+        if self._refusal is not None:
+            return
         if self._is_stopping:
             self._log_end(slot, worker, _told(status, lost))
         elif not self._is_open:
@@ -220,11 +222,10 @@ class Master:
         return f"next try in {delay:.1f} s" if delay else "next try at once"
 
     def _refuse(self, slot: Slot, worker: Worker, status: int) -> None:
-        if self._refusal is None:
-            self._refusal = worker.refusal() or _DiedAtStart(
-                f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
-                f" {cause_of(status)}"
-            )
+        self._refusal = worker.refusal() or _DiedAtStart(
+            f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
+            f" {cause_of(status)}"
+        )
         self._is_stopping = True
         self._kill_all()
 

@@ -21,6 +21,7 @@ from fastfork._native.lane import Lane
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, Log, escape
 from fastfork.slot import take_slot
+from fastfork.worker.descriptors import close_all_but
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,17 +130,6 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
 
 def _log_fds(job: Job) -> set[int]:
     return {job.access_log.fd} if job.access_log else set()
-
-
-def close_all_but(kept: set[int]) -> None:
-    """Close every descriptor of this process that is not in *kept*."""
-    # Not up to the limit of open files: where close_range(2) is missing, that would be a million calls.
-    last = max(map(int, os.listdir("/proc/self/fd")))
-    low = 0
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, last + 1)
 
 
 def _told(what: str, error: BaseException | None) -> str:
