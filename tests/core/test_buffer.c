@@ -101,3 +101,15 @@ TEST(many_small_parts_cost_few_moves)
     CHECK(moves < 400);
     ff_buffer_close(&b);
 }
+
+TEST(a_full_buffer_that_is_drained_slowly_grows_instead_of_moving_each_time)
+{
+    struct ff_buffer b = {0};
+    CHECK(ff_buffer_reserve(&b, 512) == 0);
+    memset(b.data, 'x', b.cap);
+    b.end = b.cap;
+    size_t cap = b.cap;
+    ff_buffer_consume(&b, 1);
+    CHECK(ff_buffer_reserve(&b, 1) == 0 && b.cap > cap && ff_buffer_len(&b) == cap - 1);
+    ff_buffer_close(&b);
+}

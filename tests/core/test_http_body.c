@@ -156,6 +156,7 @@ TEST(chunk_lines_and_chunks_end_with_cr_lf_only)
     REFUSED("5\r\nhello\n0\r\n\r\n");
     REFUSED("5\r\nhello\r0\r\n\r\n");
     REFUSED("5\r\nhello0\r\n\r\n");
+    REFUSED("5\r\nhello\rX0\r\n\r\n");
     REFUSED("5\r\nhelloXX0\r\n\r\n");
     REFUSED("5\r\nhello\r\r\n");
     REFUSED("5\r\nhello world\r\n0\r\n\r\n");
@@ -261,4 +262,12 @@ TEST(many_plain_chunks_of_one_octet_are_taken)
     n = add(n, "0\r\n\r\n");
     decode(chunked, raw, n, n, &whole);
     CHECK(whole.verdict == FF_HTTP_DONE && whole.n == 11000);
+}
+
+TEST(many_short_trailers_are_taken)
+{
+    size_t n = add(0, "0\r\n");
+    for (int i = 0; i < 1000; i++)
+        n = add(n, "A: bcd\r\n");
+    CHECK(gives(chunked, raw, add(n, "\r\n"), FF_HTTP_DONE, "", ""));
 }

@@ -161,6 +161,7 @@ TEST(names_like_known_ones_are_others)
         T("proxx"),
         T("ser-agent"),
         T("upgrade-insecure-requestz"),
+        T("upgrade-insecurx-requests"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char head[100];
@@ -427,6 +428,8 @@ TEST(limits_hold_to_the_octet)
     WITHIN(sizeof(head) - 2, 18, 9, 2, 431, head);
     WITHIN(65535, 4, 9, 2, 414, "GET / HTTP/1.1\r\n");
     WITHIN(65535, 4, 9, 2, 414, "GETGETGET");
+    WITHIN(65535, 4, 9, 2, 414, "GETGET");
+    WITHIN(10, 18, 9, 2, 431, "\r\n\r\nGET /a");
     WITHIN(65535, 18, 9, 2, 431, GET "HostHostHost");
     WITHIN(10, 18, 9, 2, 431, "\r\n\r\nGET /aaaaa");
     WITHIN(65535, 18, 9, 2, FF_HTTP_MORE, GET "Host: 789\r\n");
