@@ -30,7 +30,7 @@ lint: $(VENV)/lint  ## style, types and layers; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CFILES)
-	$(BIN)/cython-lint ext/bind
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint ext/bind
 	$(BIN)/lint-imports
 
 fmt: $(VENV)/lint  ## format Python and C in place
