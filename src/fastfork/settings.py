@@ -6,6 +6,7 @@ needs beyond the name: `flags` (default: the name with dashes), `metavar`, `env`
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -164,11 +165,12 @@ class Setting(msgspec.Struct, frozen=True):
         return isinstance(_plain(self.type), msgspec.inspect.VarTupleType)
 
 
-def table() -> list[Setting]:
+@cache
+def table() -> tuple[Setting, ...]:
     """Return every setting, in the order of the class."""
     info = msgspec.inspect.type_info(Settings)
     assert isinstance(info, msgspec.inspect.StructType)
-    return [_row(field) for field in info.fields]
+    return tuple(_row(field) for field in info.fields)
 
 
 def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -180,36 +182,35 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     unknown = [name for name in given if name not in rows]
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]!r}; there are: {', '.join(rows)}")
-    checked = {}
+    values = {}
     for name, row in rows.items():
-        if given.get(name) is not None:
-            checked[name] = _check(row, given[name], said_by=name)
-        elif row.env is not None and environ.get(row.env[0]):
-            variable, template = row.env
-            value = template.format(environ[variable])
-            checked[name] = _check(row, value, said_by=f"environment variable {variable}")
-    if "app" not in checked:
+        said_by, value = _find(row, given, environ)
+        if value is not None:
+            values[name] = _checked(row, value, said_by=said_by)
+    if "app" not in values:
         raise ConfigError(
             "no application given; name it as in: fastfork serve mysite.wsgi:application"
         )
-    return Settings(**checked)
+    return msgspec.convert(values, Settings, strict=False)
 
 
-def _check(row: Setting, value: Any, *, said_by: str) -> Any:
-    if row.is_repeatable and isinstance(value, str):
-        value = (value,)
-    annotation = _annotations()[row.name]
+def _find(row: Setting, given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, Any]:
+    if given.get(row.name) is not None:
+        return row.name, given[row.name]
+    variable, template = row.env or ("", "")
+    if environ.get(variable):
+        return f"environment variable {variable}", template.format(environ[variable])
+    return row.name, None
+
+
+def _checked(row: Setting, value: Any, *, said_by: str) -> Any:
+    found = (value,) if row.is_repeatable and isinstance(value, str) else value
     try:
-        return msgspec.convert(value, annotation, strict=False)
+        msgspec.convert({"app": "", row.name: found}, Settings, strict=False)
     except msgspec.ValidationError:
         shown = f"{said_by}: {value!r} can't be used"
         raise ConfigError(f"{shown}; allowed is {_allowed(row.type)}") from None
-
-
-def _annotations() -> dict[str, Any]:
-    from typing import get_type_hints
-
-    return get_type_hints(Settings, include_extras=True)
+    return found
 
 
 def _row(field: msgspec.inspect.Field) -> Setting:

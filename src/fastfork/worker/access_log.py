@@ -120,7 +120,7 @@ def _user(record: Record) -> str:
 
 
 _ATOMS: dict[str, Getter] = {
-    "h": _variable("REMOTE_ADDR"),
+    "h": lambda record: escape(record.environ.get("REMOTE_ADDR") or "-"),
     "l": lambda record: "-",
     "u": _user,
     "t": lambda record: time.strftime("[%d/%b/%Y:%H:%M:%S %z]"),
