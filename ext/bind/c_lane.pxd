@@ -1,0 +1,85 @@
+"""Mirrors conn.h, lane.h, tenure.h, exchange.h and clock.h, as far as the bindings need them."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from c_http cimport c_bool, ff_buffer, ff_http_limits, ff_http_request, ff_http_response
+from c_seat cimport ff_seat
+
+
+cdef extern from "sock.h" nogil:
+    enum:
+        FF_PEER_TEXT_MAX
+
+    struct ff_peer:
+        uint8_t address[16]
+        uint16_t port
+        uint16_t family
+
+    size_t ff_peer_text(const ff_peer *peer, char *out)
+
+
+cdef extern from "page.h" nogil:
+    struct ff_conn_line:
+        ff_peer peer
+        uint16_t listener
+
+    struct ff_lane_line:
+        uint64_t requests
+
+
+cdef extern from "conn.h" nogil:
+    enum:
+        FF_WAIT_HEAD
+        FF_WAIT_BODY
+        FF_WAIT_WRITE
+        FF_WAIT_KEEP_ALIVE
+
+    struct ff_work:
+        ff_buffer out
+        ff_buffer input "in"
+        ff_http_request request
+        ff_http_response response
+        size_t body_at, body_len
+        c_bool is_begun
+
+    struct ff_conn:
+        ff_work *work
+
+    struct ff_conn_limits:
+        ff_http_limits http
+        size_t body_buffer
+
+
+cdef extern from "lane.h" nogil:
+    struct ff_lane_config:
+        ff_seat seat
+        int64_t wait_ms[4]
+        ff_conn_limits limits
+
+    struct ff_lane:
+        ff_lane_line *line
+
+    int ff_lane_open(const ff_lane_config *config, ff_lane **out)
+    void ff_lane_free(ff_lane *lane)
+    void ff_lane_leave(ff_lane *lane)
+    int ff_lane_wait(ff_lane *lane)
+    int ff_lane_next(ff_lane *lane, ff_conn **out)
+
+
+cdef extern from "tenure.h" nogil:
+    ff_conn_line *ff_tenure_line(const ff_lane *lane, const ff_conn *c)
+    const char *ff_tenure_date(ff_lane *lane)
+
+
+cdef extern from "exchange.h" nogil:
+    ssize_t ff_exchange_read(ff_lane *lane, ff_conn *c, void *to, size_t n)
+    c_bool ff_exchange_keeps_alive(const ff_lane *lane, const ff_conn *c)
+    int ff_exchange_write(ff_lane *lane, ff_conn *c, const void *data, size_t n)
+    int ff_exchange_flush(ff_lane *lane, ff_conn *c)
+    int ff_exchange_send_file(ff_lane *lane, ff_conn *c, int file, int64_t offset, size_t n)
+    int ff_exchange_finish(ff_lane *lane, ff_conn *c)
+    void ff_exchange_abort(ff_lane *lane, ff_conn *c, int status)
+
+
+cdef extern from "clock.h" nogil:
+    int64_t ff_clock_us()

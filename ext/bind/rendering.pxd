@@ -1,0 +1,54 @@
+"""The head of a response, as an application gives it (PEP 3333)."""
+
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.errno cimport EINVAL, ENOMEM, EPERM
+
+from c_http cimport (
+    ff_buffer,
+    ff_buffer_clear,
+    ff_http_request,
+    ff_http_response,
+    ff_http_response_field,
+    ff_http_response_start,
+)
+from text cimport octets
+
+
+cdef inline int render_head(
+    ff_http_response *response, ff_buffer *out, const ff_http_request *request, status, headers
+) except -1:
+    """Begin *response* in the emptied *out*; raise what tells the application its mistake."""
+    cdef Py_ssize_t n = 0
+    cdef const char *text = octets(status, &n)
+    cdef int r = -EINVAL
+    ff_buffer_clear(out)
+    if text != NULL:
+        r = ff_http_response_start(response, out, request, True, text, n)
+    if r == -ENOMEM:
+        raise MemoryError
+    if r < 0 or response.status < 200:
+        raise ValueError(f'the status must be like "200 OK", not {status!r}')
+    if not isinstance(headers, list):
+        raise TypeError(f"the headers must be a list, not {type(headers).__name__}")
+    for header in <list>headers:
+        render_header(response, header)
+    return 0
+
+
+cdef inline int render_header(ff_http_response *response, header) except -1:
+    cdef const char *name = NULL
+    cdef const char *value = NULL
+    cdef Py_ssize_t name_len = 0, value_len = 0
+    cdef int r = -EINVAL
+    if isinstance(header, tuple) and PyTuple_GET_SIZE(header) == 2:
+        name = octets(<object>PyTuple_GET_ITEM(header, 0), &name_len)
+        value = octets(<object>PyTuple_GET_ITEM(header, 1), &value_len)
+    if name != NULL and value != NULL:
+        r = ff_http_response_field(response, name, name_len, value, value_len)
+    if r == -ENOMEM:
+        raise MemoryError
+    if r == -EPERM:
+        raise ValueError(f"the header {header!r} is hop-by-hop: only the server may send it")
+    if r < 0:
+        raise ValueError(f"a header must be a tuple of two well-formed latin-1 str, not {header!r}")
+    return 0
