@@ -85,7 +85,8 @@ int ff_channel_receive(int receive_end, struct ff_deal *deals, int *fds)
             close(fds[--given]);
         return -EPROTO;
     }
-    for (size_t i = given; i < n; i++) /* MSG_CTRUNC: the kernel dropped the rest without an error */
+    for (size_t i = given; i < n;
+         i++) /* MSG_CTRUNC: the kernel dropped the rest without an error */
         fds[i] = -1;
     return (int)n;
 }

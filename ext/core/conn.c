@@ -81,6 +81,8 @@ int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits)
         c->phase = FF_PHASE_HEAD;
         return verdict;
     }
+    if (w->request.is_connect)
+        return 501; /* we are no proxy (RFC 9110 9.3.6) */
     ff_http_body_start(&w->framing, &w->request);
     w->body_at = w->request.head_len;
     w->body_len = 0;
@@ -129,7 +131,8 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
 
 bool ff_conn_close(struct ff_conn *c)
 {
-    bool is_all_read = c->is_ended || (c->is_drained && (!c->work || ff_buffer_len(&c->work->in) == 0));
+    bool is_all_read =
+        c->is_ended || (c->is_drained && (!c->work || ff_buffer_len(&c->work->in) == 0));
     shutdown(c->fd, is_all_read ? SHUT_RDWR : SHUT_WR);
     close(c->fd);
     c->fd = -1;
@@ -139,7 +142,8 @@ bool ff_conn_close(struct ff_conn *c)
 void ff_conn_reset(struct ff_conn *c)
 {
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    if (connect(c->fd, &nobody, sizeof(nobody)) < 0) /* dissolves the association, RST included; TCP only */
+    if (connect(c->fd, &nobody, sizeof(nobody)) <
+        0) /* dissolves the association, RST included; TCP only */
         shutdown(c->fd, SHUT_RDWR);
     close(c->fd);
     c->fd = -1;

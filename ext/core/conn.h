@@ -43,12 +43,12 @@ struct ff_conn {
     uint64_t word;               /* what stands in the conn table while we own it */
     uint32_t id;
     int fd;
-    uint8_t phase;       /* enum ff_phase: of the input */
-    uint8_t watched;     /* FF_POLL_* that the poller watches; NONE: it does not know the descriptor */
-    bool is_flushing;    /* output waits for a slow reader; no input is read meanwhile */
-    bool is_drained;     /* the last read left nothing in the socket */
-    bool is_ended;       /* the client has sent its end */
-    bool is_closing;     /* close when the output is out */
+    uint8_t phase;    /* enum ff_phase: of the input */
+    uint8_t watched;  /* FF_POLL_* that the poller watches; NONE: it does not know the descriptor */
+    bool is_flushing; /* output waits for a slow reader; no input is read meanwhile */
+    bool is_drained;  /* the last read left nothing in the socket */
+    bool is_ended;    /* the client has sent its end */
+    bool is_closing;  /* close when the output is out */
     bool needs_continue; /* the client waits for 100 Continue */
 };
 

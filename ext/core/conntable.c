@@ -6,8 +6,8 @@ void ff_return_push(struct ff_page *page, uint16_t lane, uint32_t id)
     uint32_t first = atomic_load_explicit(&line->returned, memory_order_relaxed);
     do {
         atomic_store_explicit(&page->conn[id].next_returned, first, memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(&line->returned, &first, id, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&line->returned, &first, id,
+                                                    memory_order_release, memory_order_relaxed));
 }
 
 uint32_t ff_return_take(struct ff_page *page, uint16_t lane)

@@ -64,7 +64,7 @@ static inline void ff_word_set(struct ff_conn_line *line, uint64_t word)
     atomic_store_explicit(&line->word, word, memory_order_release);
 }
 
-/* Tells the master that the lane gave `id` up (word CLOSED or LINGER). A list through the conn lines instead of a ring: it
+/* Tells the master that the lane gave `id` up (word CLOSED, LINGER or PARKED). A list through the conn lines instead of a ring: it
  * holds as many as a lane can have by construction, and has no index that a crash could leave half-way. */
 void ff_return_push(struct ff_page *page, uint16_t lane, uint32_t id);
 

@@ -29,8 +29,8 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, struct ff_disp
     d->poller = d->bell = -1;
     d->keep_alive_ms = keep_alive_ms;
     d->now_ms = ff_clock_ms();
-    if ((r = ff_page_open(conns_max, &d->page)) < 0 || (r = ff_escrow_open(&d->escrow, d->page)) < 0 ||
-        (r = ff_poller_open(&d->poller)) < 0)
+    if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
+        (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0)
         goto finish;
     d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     r = d->bell < 0 ? -errno : ff_poller_add(d->poller, d->bell, FF_POLL_IN, TAG_BELL);
@@ -214,7 +214,8 @@ static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 {
     struct ff_master_lane *lane = d->lane[i];
     lane->batch_fds[lane->batched] = d->escrow.entry[id].fd;
-    lane->batch[lane->batched] = (struct ff_deal){.id = id, .word = ff_escrow_deal(&d->escrow, id, i, d->now_ms)};
+    lane->batch[lane->batched] =
+        (struct ff_deal){.id = id, .word = ff_escrow_deal(&d->escrow, id, i, d->now_ms)};
     lane->dealt++;
     lane->dealt_in_all++;
     lane->is_stalled = false;
@@ -251,7 +252,8 @@ static uint32_t accept_one(struct ff_dispatcher *d)
             return ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
         }
         listener->is_readable = false;
-        if (r != -EAGAIN) { /* no descriptors or memory: the client waits in the backlog, we don't spin */
+        if (r !=
+            -EAGAIN) { /* no descriptors or memory: the client waits in the backlog, we don't spin */
             starve(d);
             return 0;
         }
@@ -326,7 +328,8 @@ static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
     if (d->starved_until_ms && d->starved_until_ms < at)
         at = d->starved_until_ms;
     if (d->escrow.list[FF_LIST_WAITING].count > 0 && d->now_ms + FULL_TICK_MS < at)
-        at = d->now_ms + FULL_TICK_MS; /* all full: the bell wakes us; this is for a lane that died ringing */
+        at = d->now_ms +
+             FULL_TICK_MS; /* all full: the bell wakes us; this is for a lane that died ringing */
     for (size_t i = 0; i < d->listeners; i++)
         if (d->is_listening && d->listener[i].is_readable)
             return 0; /* a pass ended at its budget */

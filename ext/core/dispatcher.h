@@ -16,13 +16,14 @@ enum {
 };
 
 struct ff_master_lane {
-    int send_end, receive_end; /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on */
-    bool is_ready;             /* its worker has loaded the application */
-    bool is_stalled;           /* the channel was full when `claimed` stood at stalled_at */
+    int send_end,
+        receive_end; /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on */
+    bool is_ready;   /* its worker has loaded the application */
+    bool is_stalled; /* the channel was full when `claimed` stood at stalled_at */
     uint32_t stalled_at;
-    uint32_t dealt;            /* since the lease */
+    uint32_t dealt; /* since the lease */
     uint64_t dealt_in_all;
-    uint32_t batched;          /* deals in the batch below, not sent yet */
+    uint32_t batched; /* deals in the batch below, not sent yet */
     struct ff_deal batch[FF_CHANNEL_BATCH];
     int batch_fds[FF_CHANNEL_BATCH];
 };

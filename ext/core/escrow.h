@@ -35,7 +35,7 @@ struct ff_escrow_list {
 struct ff_escrow {
     struct ff_page *page;          /* borrowed */
     struct ff_escrow_entry *entry; /* page->conns_max + 1 */
-    uint32_t touched;              /* ids up to here have been used: the free list grows only as needed */
+    uint32_t touched; /* ids up to here have been used: the free list grows only as needed */
     struct ff_escrow_list list[FF_LISTS];
 };
 

@@ -94,7 +94,9 @@ int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data,
     struct ff_http_response *response = &c->work->response;
     int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
     if (allowed <= 0)
-        return allowed < 0 ? (int)allowed : n > 0 && response->framing == FF_FRAMING_LENGTH ? -EMSGSIZE : 0;
+        return allowed < 0                                       ? (int)allowed
+               : n > 0 && response->framing == FF_FRAMING_LENGTH ? -EMSGSIZE
+                                                                 : 0;
     int r = allowed <= COPY_MAX ? ff_buffer_append(&c->work->out, data, (size_t)allowed)
                                 : push(lane, c, data, (size_t)allowed);
     if (r == 0)
@@ -104,7 +106,8 @@ int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data,
     return r < 0 ? r : (size_t)allowed < n ? -EMSGSIZE : 0;
 }
 
-int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset, size_t n)
+int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
+                          size_t n)
 {
     int64_t allowed = n > 0 ? ff_http_response_begin_part(&c->work->response, n) : 0;
     int r = allowed < 0 ? (int)allowed : 0;

@@ -10,7 +10,9 @@
 
 #include "lane.h"
 
-enum { FF_EXCHANGE_PENDING_MAX = 1 << 20 }; /* output octets of one connection that wait in memory */
+enum {
+    FF_EXCHANGE_PENDING_MAX = 1 << 20
+}; /* output octets of one connection that wait in memory */
 
 /* Reads up to `n` octets of the request's content; blocks (up to the body time-out) when none are there yet. The
  * number; 0 at its end; -ETIMEDOUT; -ECONNRESET when the client ended too early; -EPROTO when its framing is
@@ -30,7 +32,8 @@ int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c);
 
 /* Sends `n` octets of `file` from `offset` on; blocks as the client reads. As ff_exchange_write; also -EIO when the
  * file turns out to be shorter. */
-int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset, size_t n);
+int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
+                          size_t n);
 
 /* Ends the response and lets the connection go on: its next request, idle, or closed. -EMSGSIZE: the content was
  * shorter than its Content-Length (the connection is cut). Otherwise 0. */

@@ -41,6 +41,8 @@ static void take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         release(d, id);
     else if (word == ff_word(FF_LINGER, lane, generation))
         keep(d, id, FF_LIST_LINGER);
+    else if (word == ff_word(FF_PARKED, lane, generation))
+        keep(d, id, FF_LIST_PARKED);
 }
 
 static void collect_lane(struct ff_dispatcher *d, uint16_t lane)
@@ -115,7 +117,8 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d)
 {
     int64_t parked = due_ms(d, FF_LIST_PARKED), linger = due_ms(d, FF_LIST_LINGER);
     int64_t next = parked < linger ? parked : linger;
-    for (size_t i = 0; i < d->lanes; i++) /* lanes give up connections without ringing: look now and then */
+    for (size_t i = 0; i < d->lanes;
+         i++) /* lanes give up connections without ringing: look now and then */
         if (d->escrow.list[i].count > 0 && d->now_ms + COLLECT_MS < next)
             next = d->now_ms + COLLECT_MS;
     return next;

@@ -13,7 +13,8 @@ enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64 };
 /* What a poller tag of a connection in the master's hands looks like. */
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id);
 
-/* Takes in what the lanes gave up: closed connections are released, half-closed ones linger. */
+/* Takes in what the lanes gave up: closed connections are released, half-closed ones linger, open ones are
+ * parked. */
 void ff_keeper_collect(struct ff_dispatcher *d);
 
 /* A connection in the master's poller has something to say: deal it again, read it on, or close it. */

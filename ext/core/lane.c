@@ -21,21 +21,24 @@ static void drop_deal(int fd)
 static void poke(const struct ff_lane *lane)
 {
     uint64_t one = 1;
-    if (atomic_load(&lane->config.page->all_full) && write(lane->config.bell, &one, sizeof(one)) < 0)
+    if (atomic_load(&lane->config.seat.page->all_full) &&
+        write(lane->config.seat.bell, &one, sizeof(one)) < 0)
         return; /* full: it rings already */
 }
 
 /* Claims one dealt connection; NULL when it was taken back meanwhile. */
 static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, int fd)
 {
-    struct ff_page *page = lane->config.page;
+    struct ff_page *page = lane->config.seat.page;
     struct ff_conn *c = NULL;
     uint64_t mine = ff_word_with(deal->word, FF_READING);
-    if (deal->id == 0 || deal->id > page->conns_max || !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
+    if (deal->id == 0 || deal->id > page->conns_max ||
+        !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
         drop_deal(fd);
         return NULL;
     }
-    atomic_store(&lane->line->claimed, atomic_load_explicit(&lane->line->claimed, memory_order_relaxed) + 1);
+    atomic_store(&lane->line->claimed,
+                 atomic_load_explicit(&lane->line->claimed, memory_order_relaxed) + 1);
     poke(lane);
     if (lane->conn[deal->id]) /* from an earlier deal, taken back since */
         ff_tenure_drop(lane, lane->conn[deal->id]);
@@ -44,7 +47,7 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     if (!c) { /* no descriptor or no memory: another lane may have some */
         drop_deal(fd);
         ff_word_set(&page->conn[deal->id], ff_word_with(deal->word, FF_PARKED));
-        ff_return_push(page, lane->config.lane, deal->id);
+        ff_return_push(page, lane->config.seat.lane, deal->id);
         return NULL;
     }
     *c = (struct ff_conn){.id = deal->id, .fd = fd, .word = mine};
@@ -60,12 +63,12 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
 
 static void receive_deals(struct ff_lane *lane)
 {
-    int n = ff_channel_receive(lane->config.channel, lane->deal, lane->deal_fd);
+    int n = ff_channel_receive(lane->config.seat.channel, lane->deal, lane->deal_fd);
     lane->next_deal = 0;
     lane->deals = n > 0 ? n : 0;
     if (n == 0) {
         lane->mode = FF_LANE_ENDING;
-        ff_poller_remove(lane->poller, lane->config.channel);
+        ff_poller_remove(lane->poller, lane->config.seat.channel);
     }
 }
 
@@ -141,7 +144,9 @@ int ff_lane_wait(struct ff_lane *lane)
     int64_t next = ff_deadlines_next(&lane->deadlines);
     int timeout_ms = -1;
     if (next != INT64_MAX)
-        timeout_ms = next <= lane->now_ms ? 0 : next - lane->now_ms > 60000 ? 60000 : (int)(next - lane->now_ms) + 1;
+        timeout_ms = next <= lane->now_ms          ? 0
+                     : next - lane->now_ms > 60000 ? 60000
+                                                   : (int)(next - lane->now_ms) + 1;
     bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
     int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
     lane->now_ms = ff_clock_ms();
@@ -166,16 +171,16 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     if (!lane)
         return r;
     lane->config = *config;
-    lane->line = &config->page->lane[config->lane];
+    lane->line = &config->seat.page->lane[config->seat.lane];
     lane->poller = -1;
     lane->now_ms = ff_clock_ms();
     getrlimit(RLIMIT_NOFILE, &files);
     lane->fd_limit = files.rlim_cur > INT32_MAX ? INT32_MAX : (int)files.rlim_cur - 2 * FDS_FOR_APP;
     ff_deadlines_init(&lane->deadlines, config->wait_ms);
-    lane->conn = calloc((size_t)config->page->conns_max + 1, sizeof(struct ff_conn *));
+    lane->conn = calloc((size_t)config->seat.page->conns_max + 1, sizeof(struct ff_conn *));
     if (!lane->conn || (r = ff_poller_open(&lane->poller)) < 0)
         goto finish;
-    r = ff_poller_add(lane->poller, config->channel, FF_POLL_IN, TAG_CHANNEL);
+    r = ff_poller_add(lane->poller, config->seat.channel, FF_POLL_IN, TAG_CHANNEL);
     if (r == 0)
         *out = lane, lane = NULL; /* handed over: nothing left to undo */
 finish:
@@ -189,10 +194,10 @@ void ff_lane_leave(struct ff_lane *lane)
         return;
     lane->mode = FF_LANE_LEAVING;
     atomic_store(&lane->line->is_full, 1);
-    ff_poller_remove(lane->poller, lane->config.channel);
+    ff_poller_remove(lane->poller, lane->config.seat.channel);
     while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
         drop_deal(lane->deal_fd[lane->next_deal++]);
-    for (uint32_t id = 1; id <= lane->config.page->conns_max; id++) {
+    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
         struct ff_conn *c = lane->conn[id];
         if (!c || !ff_tenure_is_idle(c))
             continue;
@@ -207,7 +212,7 @@ void ff_lane_free(struct ff_lane *lane)
 {
     if (!lane)
         return;
-    for (uint32_t id = 1; lane->conn && id <= lane->config.page->conns_max; id++)
+    for (uint32_t id = 1; lane->conn && id <= lane->config.seat.page->conns_max; id++)
         if (lane->conn[id])
             ff_tenure_drop(lane, lane->conn[id]);
     while (lane->next_deal < lane->deals)

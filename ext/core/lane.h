@@ -12,11 +12,10 @@
 #include "conn.h"
 #include "conntable.h"
 #include "poller.h"
+#include "seat.h"
 
 struct ff_lane_config {
-    struct ff_page *page;
-    uint16_t lane;
-    int channel, bell;
+    struct ff_seat seat;
     int64_t wait_ms[FF_DEADLINE_CLASSES]; /* by enum ff_wait; 0: no limit */
     struct ff_conn_limits limits;
 };
@@ -29,7 +28,7 @@ enum ff_lane_mode {
 
 struct ff_lane {
     struct ff_lane_config config;
-    struct ff_lane_line *line; /* config.page's, of this lane */
+    struct ff_lane_line *line; /* the page's, of this lane */
     int poller;
     int fd_limit; /* descriptors from here on are kept for the application */
     enum ff_lane_mode mode;

@@ -24,21 +24,23 @@ struct ff_lane_line {
     _Atomic uint32_t is_full;              /* no descriptors left, or leaving: deal nothing */
     _Atomic uint64_t requests;             /* answered */
     /* pushed by the lane, emptied by the master */
-    _Alignas(64) _Atomic uint32_t returned; /* first id of the list of returned connections, 0: none */
+    _Alignas(
+        64) _Atomic uint32_t returned; /* first id of the list of returned connections, 0: none */
 };
 
 struct ff_conn_line {
-    _Alignas(64) _Atomic uint64_t word;   /* state, owner, generation: conntable.h */
-    _Atomic uint32_t next_returned;       /* the next id in a lane's list of returned connections */
-    uint32_t requests;                    /* answered so far; written by the owner */
-    struct ff_peer peer;                  /* from here on written by the master at accept */
+    _Alignas(64) _Atomic uint64_t word; /* state, owner, generation: conntable.h */
+    _Atomic uint32_t next_returned;     /* the next id in a lane's list of returned connections */
+    uint32_t requests;                  /* answered so far; written by the owner */
+    struct ff_peer peer;                /* from here on written by the master at accept */
     uint16_t listener;
     int64_t accepted_ms;
 };
 
 struct ff_page {
     uint32_t conns_max; /* ids are 1..conns_max; 0 means none */
-    _Alignas(64) _Atomic uint32_t all_full; /* the master sleeps until a lane has room: ring the bell */
+    _Alignas(
+        64) _Atomic uint32_t all_full; /* the master sleeps until a lane has room: ring the bell */
     struct ff_lane_line lane[FF_LANES_MAX];
     struct ff_conn_line conn[]; /* conns_max + 1 */
 };

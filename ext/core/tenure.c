@@ -78,8 +78,8 @@ static void forget(struct ff_lane *lane, struct ff_conn *c)
     atomic_store_explicit(&lane->line->connections,
                           atomic_load_explicit(&lane->line->connections, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    if (atomic_load_explicit(&lane->line->is_full, memory_order_relaxed) && c->fd < lane->fd_limit &&
-        lane->mode == FF_LANE_SERVING)
+    if (atomic_load_explicit(&lane->line->is_full, memory_order_relaxed) &&
+        c->fd < lane->fd_limit && lane->mode == FF_LANE_SERVING)
         atomic_store_explicit(&lane->line->is_full, 0, memory_order_relaxed);
     free(c);
 }
@@ -90,13 +90,14 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
     uint32_t id = c->id;
     ff_word_set(ff_tenure_line(lane, c), ff_word_with(c->word, state));
     forget(lane, c);
-    ff_return_push(lane->config.page, lane->config.lane, id);
+    ff_return_push(lane->config.seat.page, lane->config.seat.lane, id);
 }
 
 static void unwatch(struct ff_lane *lane, struct ff_conn *c)
 {
     if (c->watched)
-        ff_poller_remove(lane->poller, c->fd); /* a closed copy would go on reporting: the file lives */
+        ff_poller_remove(lane->poller,
+                         c->fd); /* a closed copy would go on reporting: the file lives */
     c->watched = FF_POLL_NONE;
 }
 

@@ -11,9 +11,10 @@
 
 #include "lane.h"
 
-static inline struct ff_conn_line *ff_tenure_line(const struct ff_lane *lane, const struct ff_conn *c)
+static inline struct ff_conn_line *ff_tenure_line(const struct ff_lane *lane,
+                                                  const struct ff_conn *c)
 {
-    return &lane->config.page->conn[c->id];
+    return &lane->config.seat.page->conn[c->id];
 }
 
 static inline bool ff_tenure_is_idle(const struct ff_conn *c)

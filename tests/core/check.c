@@ -25,6 +25,7 @@ int main(void)
     int failures = 0, runs = 0;
     for (struct check_case *c = check_first; c; c = c->next, runs++) {
         check_failed = 0;
+        alarm(60); /* a test that hangs ends the binary */
         c->run();
         if (check_failed)
             fprintf(stderr, "FAILED %s\n", c->name), failures++;

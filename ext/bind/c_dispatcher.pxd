@@ -1,0 +1,75 @@
+"""Mirrors page.h, escrow.h, dispatcher.h and keeper.h, as far as the bindings need them."""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "<stdbool.h>":
+    ctypedef bint c_bool "bool"
+
+
+cdef extern from "page.h" nogil:
+    enum:
+        FF_LANES_MAX
+
+    struct ff_lane_line:
+        uint32_t claimed
+        uint32_t connections
+        uint64_t requests
+
+    struct ff_page:
+        ff_lane_line lane[512]
+
+
+cdef extern from "escrow.h" nogil:
+    enum:
+        FF_LIST_WAITING
+        FF_LIST_PARKED
+        FF_LIST_LINGER
+        FF_LIST_FREE
+
+    struct ff_escrow_list:
+        uint32_t count
+
+    struct ff_escrow:
+        uint32_t touched
+        ff_escrow_list list[516]
+
+
+cdef extern from "poller.h" nogil:
+    enum:
+        FF_POLLER_BATCH
+
+
+cdef extern from "dispatcher.h" nogil:
+    struct ff_dispatcher_stats:
+        uint64_t accepted, dealt, redealt, closed, lost, accept_errors
+
+    struct ff_master_lane:
+        int receive_end
+        uint64_t dealt_in_all
+
+    struct ff_dispatcher:
+        ff_page *page
+        ff_escrow escrow
+        int bell
+        c_bool is_listening
+        size_t lanes
+        ff_master_lane *lane[512]
+        ff_dispatcher_stats stats
+
+    int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, ff_dispatcher **out)
+    void ff_dispatcher_free(ff_dispatcher *d)
+    int ff_dispatcher_listen(ff_dispatcher *d, int fd)
+    void ff_dispatcher_stop_accepting(ff_dispatcher *d, c_bool drain_backlog)
+    int ff_dispatcher_watch(ff_dispatcher *d, int fd)
+    int ff_dispatcher_unwatch(ff_dispatcher *d, int fd)
+    int ff_dispatcher_lease(ff_dispatcher *d)
+    void ff_dispatcher_ready(ff_dispatcher *d, uint16_t lane)
+    void ff_dispatcher_rest(ff_dispatcher *d, uint16_t lane)
+    void ff_dispatcher_release(ff_dispatcher *d, uint16_t lane)
+    void ff_dispatcher_close_channels(ff_dispatcher *d)
+    int ff_dispatcher_wait(ff_dispatcher *d, int timeout_ms, int *ready)
+
+
+cdef extern from "keeper.h" nogil:
+    int ff_keeper_recover(ff_dispatcher *d, uint16_t lane)

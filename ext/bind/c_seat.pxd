@@ -1,0 +1,13 @@
+"""Mirrors seat.h."""
+
+from libc.stdint cimport uint16_t
+
+from c_dispatcher cimport ff_page
+
+
+cdef extern from "seat.h" nogil:
+    struct ff_seat:
+        ff_page *page
+        uint16_t lane
+        int channel
+        int bell

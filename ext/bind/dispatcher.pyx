@@ -1,0 +1,156 @@
+"""The master's side of the core; dispatcher.pyi says what each name does."""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.errno cimport EINTR
+from posix.unistd cimport getpid, pid_t
+
+from c_dispatcher cimport (
+    FF_LANES_MAX,
+    FF_LIST_FREE,
+    FF_LIST_LINGER,
+    FF_LIST_PARKED,
+    FF_LIST_WAITING,
+    FF_POLLER_BATCH,
+    ff_dispatcher,
+    ff_dispatcher_close_channels,
+    ff_dispatcher_free,
+    ff_dispatcher_lease,
+    ff_dispatcher_listen,
+    ff_dispatcher_open,
+    ff_dispatcher_ready,
+    ff_dispatcher_release,
+    ff_dispatcher_rest,
+    ff_dispatcher_stop_accepting,
+    ff_dispatcher_unwatch,
+    ff_dispatcher_wait,
+    ff_dispatcher_watch,
+    ff_keeper_recover,
+)
+from c_seat cimport ff_seat
+from check cimport check
+
+
+cdef class Seat:
+    cdef ff_seat seat
+
+    @property
+    def lane(self):
+        return self.seat.lane
+
+    @property
+    def fds(self):
+        return self.seat.channel, self.seat.bell
+
+    @property
+    def _capsule(self):
+        # Lives as long as this Seat, which the Lane made from it keeps.
+        return PyCapsule_New(&self.seat, "fastfork.seat", NULL)
+
+
+cdef class Dispatcher:
+    cdef ff_dispatcher *core
+    cdef pid_t pid  # of the process that may use it: a forked child must not touch master state
+
+    def __init__(self, *, int max_connections, double keep_alive):
+        if self.core != NULL:
+            raise RuntimeError("this Dispatcher is open already")
+        self.pid = getpid()
+        check(ff_dispatcher_open(max_connections, <long long>(keep_alive * 1000), &self.core))
+
+    def __dealloc__(self):
+        if self.core != NULL and self.pid == getpid():
+            ff_dispatcher_free(self.core)
+
+    cdef ff_dispatcher *open_core(self) except NULL:
+        if self.core == NULL:
+            raise ValueError("this Dispatcher is closed")
+        if self.pid != getpid():
+            raise RuntimeError("this Dispatcher belongs to the process that made it")
+        return self.core
+
+    cdef int checked(self, int lane) except -1:
+        cdef ff_dispatcher *core = self.open_core()
+        if not 0 <= lane < <int>core.lanes or core.lane[lane].receive_end < 0:
+            raise ValueError(f"lane {lane} is not leased")
+        return lane
+
+    def listen(self, int fd):
+        return check(ff_dispatcher_listen(self.open_core(), fd))
+
+    def stop_accepting(self, *, bint drain_backlog):
+        ff_dispatcher_stop_accepting(self.open_core(), drain_backlog)
+
+    def watch(self, int fd):
+        check(ff_dispatcher_watch(self.open_core(), fd))
+
+    def unwatch(self, int fd):
+        check(ff_dispatcher_unwatch(self.open_core(), fd))
+
+    def wait(self, timeout):
+        cdef ff_dispatcher *core = self.open_core()
+        cdef int ready[FF_POLLER_BATCH]
+        cdef int timeout_ms = -1 if timeout is None else max(0, int(timeout * 1000 + 0.999))
+        cdef int n
+        with nogil:
+            n = ff_dispatcher_wait(core, timeout_ms, ready)
+        if n == -EINTR:
+            return []
+        check(n)
+        return [ready[i] for i in range(n)]
+
+    def lease(self):
+        return check(ff_dispatcher_lease(self.open_core()))
+
+    def seat(self, int lane):
+        cdef Seat seat = Seat.__new__(Seat)
+        self.checked(lane)
+        seat.seat.page = self.core.page
+        seat.seat.lane = lane
+        seat.seat.channel = self.core.lane[lane].receive_end
+        seat.seat.bell = self.core.bell
+        return seat
+
+    def ready(self, int lane):
+        ff_dispatcher_ready(self.core, self.checked(lane))
+
+    def rest(self, int lane):
+        ff_dispatcher_rest(self.core, self.checked(lane))
+
+    def recover(self, int lane):
+        return ff_keeper_recover(self.core, self.checked(lane))
+
+    def release(self, int lane):
+        ff_dispatcher_release(self.core, self.checked(lane))
+
+    def close_lane_channels(self):
+        ff_dispatcher_close_channels(self.open_core())
+
+    def stats(self):
+        cdef ff_dispatcher *core = self.open_core()
+        return {
+            "accepted": core.stats.accepted,
+            "dealt": core.stats.dealt,
+            "redealt": core.stats.redealt,
+            "closed": core.stats.closed,
+            "lost": core.stats.lost,
+            "accept_errors": core.stats.accept_errors,
+            "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
+            "parked": core.escrow.list[FF_LIST_PARKED].count,
+            "lingering": core.escrow.list[FF_LIST_LINGER].count,
+            "waiting": core.escrow.list[FF_LIST_WAITING].count,
+            "listening": int(core.is_listening),
+        }
+
+    def lane_stats(self, int lane):
+        self.checked(lane)
+        return {
+            "dealt": self.core.lane[lane].dealt_in_all,
+            "claimed": self.core.page.lane[lane].claimed,
+            "requests": self.core.page.lane[lane].requests,
+            "connections": self.core.page.lane[lane].connections,
+        }
+
+    def close(self):
+        if self.core != NULL and self.pid == getpid():
+            ff_dispatcher_free(self.core)
+            self.core = NULL

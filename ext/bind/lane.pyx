@@ -1,0 +1,66 @@
+"""The worker's side of the core; lane.pyi says what each name does."""
+
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+
+from c_lane cimport (
+    FF_WAIT_BODY,
+    FF_WAIT_HEAD,
+    FF_WAIT_KEEP_ALIVE,
+    FF_WAIT_WRITE,
+    ff_lane,
+    ff_lane_config,
+    ff_lane_free,
+    ff_lane_leave,
+    ff_lane_open,
+)
+from c_seat cimport ff_seat
+from check cimport check
+
+
+cdef class Lane:
+    cdef ff_lane *core
+    cdef object seat  # keeps what the lane borrows
+
+    def __init__(
+        self,
+        seat,
+        *,
+        double head_timeout,
+        double body_timeout,
+        double write_timeout,
+        double keep_alive,
+        size_t body_buffer,
+        unsigned int limit_head,
+        unsigned int limit_line,
+        unsigned int limit_field,
+        unsigned int limit_fields,
+    ):
+        cdef ff_lane_config config
+        if self.core != NULL:
+            raise RuntimeError("this Lane is open already")
+        config.seat = (<ff_seat *>PyCapsule_GetPointer(seat._capsule, "fastfork.seat"))[0]
+        config.wait_ms[FF_WAIT_HEAD] = <long long>(head_timeout * 1000)
+        config.wait_ms[FF_WAIT_BODY] = <long long>(body_timeout * 1000)
+        config.wait_ms[FF_WAIT_WRITE] = <long long>(write_timeout * 1000)
+        config.wait_ms[FF_WAIT_KEEP_ALIVE] = <long long>(keep_alive * 1000)
+        config.limits.body_buffer = body_buffer
+        config.limits.http.head = limit_head
+        config.limits.http.line = limit_line
+        config.limits.http.field = limit_field
+        config.limits.http.fields = limit_fields
+        self.seat = seat
+        check(ff_lane_open(&config, &self.core))
+
+    def __dealloc__(self):
+        ff_lane_free(self.core)
+
+    def drain(self):
+        ff_lane_leave(self.core)
+
+    @property
+    def requests(self):
+        return self.core.line.requests
+
+    @property
+    def _capsule(self):
+        return PyCapsule_New(self.core, "fastfork.lane", NULL)

@@ -1,0 +1,268 @@
+#include "check.h"
+#include "exchange.h"
+#include "stage.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static int ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), k = strlen(tail);
+    return n >= k && strcmp(text + n - k, tail) == 0;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (; (text = strstr(text, part)); text += strlen(part))
+        n++;
+    return n;
+}
+
+static enum ff_state state_of(const struct stage *s, uint32_t id)
+{
+    return ff_word_state(atomic_load(&s->d->page->conn[id].word));
+}
+
+TEST(a_request_is_answered_and_its_connection_rests_idle)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, GET("/a"));
+    CHECK(ends_with(stage_read(s, client), "\r\n\r\n0 /a"));
+    CHECK(state_of(s, 1) == FF_IDLE && s->lane[0]->busy == 0);
+    CHECK(s->lane[0]->conn[1]->work == NULL); /* an idle connection holds no buffers */
+    close(client);
+    stage_close(s);
+}
+
+TEST(pipelined_requests_are_answered_in_order_by_one_send)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, GET("/1") GET("/2") GET("/3"));
+    const char *text = stage_read(s, client);
+    CHECK(count(text, "HTTP/1.1 200 OK") == 3 && ends_with(text, "0 /3"));
+    CHECK(strstr(text, "0 /1HTTP") && strstr(text, "0 /2HTTP"));
+    close(client);
+    stage_close(s);
+}
+
+TEST(half_a_request_is_reading_and_goes_on_with_the_rest)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, "GET /a HTTP/1.1\r\nHo");
+    CHECK(stage_read(s, client)[0] == '\0');
+    CHECK(state_of(s, 1) == FF_READING);
+    stage_send(client, "st: x\r\n\r\n");
+    CHECK(ends_with(stage_read(s, client), "0 /a"));
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_body_is_whole_before_the_application_runs)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+    CHECK(stage_read(s, client)[0] == '\0' && s->answered[0] == 0);
+    stage_send(client, "world");
+    CHECK(ends_with(stage_read(s, client), "0 /b helloworld"));
+    close(client);
+    stage_close(s);
+}
+
+TEST(chunks_are_decoded_and_the_next_request_follows)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+    CHECK(stage_read(s, client)[0] == '\0');
+    stage_send(client, "lo\r\n3\r\nabc\r\n0\r\n\r\n" GET("/d"));
+    const char *text = stage_read(s, client);
+    CHECK(strstr(text, "0 /c helloabcHTTP/1.1 200 OK") && ends_with(text, "0 /d"));
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_body_beyond_the_buffer_is_streamed_and_closes_the_connection)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    static char body[200000];
+    memset(body, 'x', sizeof(body));
+    stage_send(client, "POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n");
+    CHECK(send(client, body, sizeof(body), 0) == sizeof(body));
+    stage_run(s);
+    CHECK(s->answered[0] == 1);
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_client_that_waits_gets_100_continue_once)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client,
+               "POST /f HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    CHECK(strcmp(stage_read(s, client), "HTTP/1.1 100 Continue\r\n\r\n") == 0);
+    stage_send(client, "ok");
+    CHECK(ends_with(stage_read(s, client), "0 /f ok"));
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_refused_request_is_answered_then_read_to_its_end)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, "GET / HTTP/1.1\r\nHost : x\r\n\r\n and so on");
+    CHECK(strncmp(stage_read(s, client), "HTTP/1.1 400 ", 13) == 0);
+    CHECK(stage_is_ended(s, client));
+    CHECK(state_of(s, 1) == FF_LINGER && ff_escrow_is_in(&s->d->escrow, 1, FF_LIST_LINGER));
+    stage_send(client, "more that nobody wants");
+    stage_run(s);
+    close(client);
+    stage_run(s);
+    CHECK(state_of(s, 1) == FF_FREE);
+    stage_close(s);
+}
+
+TEST(connection_close_ends_it_in_both_directions_at_once)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, "GET /g HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    CHECK(ends_with(stage_read(s, client), "0 /g"));
+    CHECK(stage_is_ended(s, client));
+    CHECK(state_of(s, 1) == FF_FREE && s->d->stats.closed == 1);
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_client_that_leaves_is_closed_and_its_id_is_free_again)
+{
+    struct stage *s = stage_open(2, 1);
+    for (int i = 0; i < 10; i++) {
+        int client = stage_connect(s);
+        stage_send(client, GET("/"));
+        CHECK(ends_with(stage_read(s, client), "0 /"));
+        close(client);
+        stage_run(s);
+    }
+    CHECK(s->d->stats.closed == 10 && s->d->escrow.touched <= 2);
+    CHECK(atomic_load(&s->lane[0]->line->connections) == 0);
+    stage_close(s);
+}
+
+TEST(an_answer_larger_than_the_socket_goes_out_as_the_client_reads)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s), small = 65536;
+    setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    static char body[60000];
+    memset(body, 'y', sizeof(body));
+    size_t got = 0;
+    for (int i = 0; i < 60; i++) { /* 60 answers of 60 KB: far beyond what the sockets hold */
+        char head[100];
+        int n = snprintf(head, sizeof(head),
+                         "POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", i,
+                         sizeof(body));
+        CHECK(send(client, head, (size_t)n, 0) == n);
+        for (size_t sent = 0; sent < sizeof(body);) {
+            ssize_t k = send(client, body + sent, sizeof(body) - sent, MSG_DONTWAIT);
+            sent += k > 0 ? (size_t)k : 0;
+            stage_run(s);
+            if (k < 0)
+                got += strlen(stage_read(s, client));
+        }
+    }
+    for (int i = 0; i < 300 && got <= 60 * sizeof(body); i++)
+        got += strlen(stage_read(s, client));
+    CHECK(s->answered[0] == 60 && got > 60 * sizeof(body));
+    CHECK(state_of(s, 1) == FF_IDLE);
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_silent_client_goes_when_the_head_time_out_says)
+{
+    struct stage *s = stage_open(8, 1);
+    s->lane[0]->deadlines.after_ms[FF_WAIT_HEAD] = 1;
+    int silent = stage_connect(s), half = stage_connect(s);
+    stage_send(half, "GET / HTTP/1.1\r\n");
+    stage_run(s);
+    s->lane[0]->now_ms += 100000;
+    ff_lane_wait(s->lane[0]); /* the deadlines are past: does not block */
+    CHECK(strncmp(stage_read(s, half), "HTTP/1.1 408 ", 13) == 0);
+    CHECK(stage_is_ended(s, silent));
+    close(silent), close(half);
+    stage_close(s);
+}
+
+TEST(a_lane_that_leaves_gives_back_what_is_idle_and_finishes_what_runs)
+{
+    struct stage *s = stage_open(8, 1);
+    int idle = stage_connect(s), half = stage_connect(s);
+    stage_send(idle, GET("/"));
+    stage_read(s, idle);
+    stage_send(half, "GET /h HTTP/1.1\r\n");
+    stage_run(s);
+    ff_lane_leave(s->lane[0]);
+    stage_run_master(s);
+    CHECK(ff_escrow_is_in(&s->d->escrow, 1, 0)); /* returned, not collected yet: no bell */
+    ff_keeper_collect(s->d);
+    CHECK(ff_escrow_is_in(&s->d->escrow, 1, FF_LIST_PARKED));
+    stage_send(half, "Host: x\r\n\r\n");
+    CHECK(ends_with(stage_read(s, half), "0 /h"));
+    CHECK(ff_lane_wait(s->lane[0]) == -ESHUTDOWN);
+    CHECK(stage_kill(s, 0) == 0); /* it exits */
+    stage_sit(s, 0);
+    stage_send(idle, GET("/again"));
+    CHECK(ends_with(stage_read(s, idle), "0 /again"));
+    stage_send(half, GET("/too"));
+    CHECK(ends_with(stage_read(s, half), "0 /too"));
+    close(idle), close(half);
+    stage_close(s);
+}
+
+TEST(the_end_of_the_channel_lets_the_lane_serve_what_was_queued_first)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, GET("/last"));
+    stage_run_master(s);
+    ff_dispatcher_stop_accepting(s->d, true);
+    ff_dispatcher_close_channels(s->d);
+    CHECK(ends_with(stage_read(s, client), "0 /last"));
+    CHECK(s->lane[0]->mode == FF_LANE_ENDING);
+    CHECK(ff_lane_wait(s->lane[0]) == -ESHUTDOWN);
+    close(client);
+    stage_close(s);
+}
+
+TEST(a_lane_out_of_descriptors_gives_the_connection_back)
+{
+    struct stage *s = stage_open(8, 1);
+    struct rlimit was, none;
+    int client = stage_connect(s);
+    stage_send(client, GET("/"));
+    stage_run_master(s);
+    int top = dup(0);
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = was, none.rlim_cur = (rlim_t)top + 1;
+    setrlimit(RLIMIT_NOFILE, &none);
+    struct ff_conn *c;
+    CHECK(ff_lane_wait(s->lane[0]) == 0 && ff_lane_next(s->lane[0], &c) == 0);
+    setrlimit(RLIMIT_NOFILE, &was);
+    close(top);
+    CHECK(ends_with(stage_read(s, client), "0 /")); /* dealt again, nothing lost */
+    close(client);
+    stage_close(s);
+}
