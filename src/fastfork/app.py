@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _DEFAULT_NAMES = ("application", "app")
 _CO_COROUTINE = 0x80
 _CO_ASYNC_GENERATOR = 0x200
-_OURS = (__file__, importlib.__file__)
 
 
 def load(text: str) -> Callable[..., Any]:
@@ -181,7 +180,7 @@ def _is_async_function(function: Any) -> bool:
 def _failed(doing: str, error: BaseException) -> AppImportError:
     from traceback import format_exception
 
-    told = "".join(format_exception(type(error), error, _users(error.__traceback__))).rstrip()
+    told = "".join(format_exception(type(error), error, users_frames(error.__traceback__))).rstrip()
     if isinstance(error, SystemExit):
         return AppImportError(
             f"{doing} ended the process: it called sys.exit({error.code!r})\n{told}"
@@ -189,10 +188,11 @@ def _failed(doing: str, error: BaseException) -> AppImportError:
     return AppImportError(f"{doing} failed:\n{told}")
 
 
-def _users(frames: TracebackType | None) -> TracebackType | None:
+def users_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Return *frames* from the first one on that is neither ours nor the import system's."""
     while frames is not None:
-        filename = frames.tb_frame.f_code.co_filename
-        if filename not in _OURS and not filename.startswith("<frozen importlib"):
+        module = str(frames.tb_frame.f_globals.get("__name__"))
+        if not module.startswith(("fastfork.", "importlib")):
             return frames
         frames = frames.tb_next
     return None

@@ -18,6 +18,7 @@ import msgspec
 
 from fastfork._native import wsgi
 from fastfork._native.lane import Lane
+from fastfork.app import users_frames
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, Log, escape
 from fastfork.slot import take_slot
@@ -137,7 +138,8 @@ def _told(what: str, error: BaseException | None) -> str:
         return what
     from traceback import format_exception
 
-    return f"{what}\n{''.join(format_exception(error)).rstrip()}"
+    told = format_exception(type(error), error, users_frames(error.__traceback__))
+    return f"{what}\n{''.join(told).rstrip()}"
 
 
 def _leave(status: int, *, within: float) -> NoReturn:
