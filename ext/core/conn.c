@@ -119,8 +119,10 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
     size_t queued = ff_buffer_len(out);
     struct iovec parts[2] = {{ff_buffer_head(out), queued}, {(void *)more, n}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = n > 0 ? 2 : 1};
-    ssize_t sent = n > 0 ? sendmsg(c->fd, &message, MSG_NOSIGNAL)
-                         : send(c->fd, parts[0].iov_base, queued, MSG_NOSIGNAL);
+    /* before a close the octets wait for the FIN: one packet instead of two */
+    int flags = MSG_NOSIGNAL | (c->is_closing ? MSG_MORE : 0);
+    ssize_t sent =
+        n > 0 ? sendmsg(c->fd, &message, flags) : send(c->fd, parts[0].iov_base, queued, flags);
     if (sent < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     c->work->is_begun = true;

@@ -19,7 +19,7 @@ void ff_escrow_close(struct ff_escrow *e)
 {
     for (uint32_t id = 1; id <= e->touched; id++)
         if (e->entry[id].list != FF_LIST_FREE)
-            ff_escrow_release(e, id);
+            ff_escrow_release(e, id, false);
     free(e->entry);
     memset(e, 0, sizeof(*e));
 }
@@ -100,10 +100,12 @@ bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list)
     return id > 0 && id <= e->touched && e->entry[id].list == list;
 }
 
-void ff_escrow_release(struct ff_escrow *e, uint32_t id)
+void ff_escrow_release(struct ff_escrow *e, uint32_t id, bool is_shut)
 {
     struct ff_escrow_entry *entry = &e->entry[id];
-    shutdown(entry->fd, SHUT_RDWR); /* a worker may hold a copy: close alone would send no FIN */
+    if (!is_shut)
+        shutdown(entry->fd,
+                 SHUT_RDWR); /* a worker may hold a copy: close alone would send no FIN */
     entry->fd = ff_sock_close(entry->fd);
     ff_word_set(&e->page->conn[id], ff_word(FF_FREE, 0, entry->generation));
     ff_escrow_move(e, id, FF_LIST_FREE, 0);

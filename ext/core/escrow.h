@@ -65,7 +65,7 @@ bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_sta
 /* Is `id` a connection that stands in `list`? Any number is allowed. */
 bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list);
 
-/* Shuts the connection down, closes it and frees the id. */
-void ff_escrow_release(struct ff_escrow *e, uint32_t id);
+/* Closes the connection and frees the id; shuts it down first unless a lane has done that already. */
+void ff_escrow_release(struct ff_escrow *e, uint32_t id, bool is_shut);
 
 #endif

@@ -12,12 +12,12 @@ uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
     return TAG_CONN | (uint64_t)id << 8 | d->escrow.entry[id].generation << 32;
 }
 
-static void release(struct ff_dispatcher *d, uint32_t id)
+static void release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
 {
     uint16_t list = d->escrow.entry[id].list;
     if (list == FF_LIST_PARKED || list == FF_LIST_LINGER)
         ff_poller_remove(d->poller, d->escrow.entry[id].fd);
-    ff_escrow_release(&d->escrow, id);
+    ff_escrow_release(&d->escrow, id, is_shut);
     d->stats.closed++;
     d->starved_until_ms = 0; /* a descriptor came back */
 }
@@ -27,7 +27,7 @@ static void keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
 {
     ff_escrow_move(&d->escrow, id, list, d->now_ms);
     if (ff_poller_add(d->poller, d->escrow.entry[id].fd, FF_POLL_IN, ff_keeper_tag(d, id)) < 0)
-        release(d, id);
+        release(d, id, false);
 }
 
 /* What a lane gave up. It is believed only where its own word and the private owner agree. */
@@ -38,7 +38,7 @@ static void take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     uint64_t generation = d->escrow.entry[id].generation;
     uint64_t word = atomic_load_explicit(&d->page->conn[id].word, memory_order_acquire);
     if (word == ff_word(FF_CLOSED, lane, generation))
-        release(d, id);
+        release(d, id, true);
     else if (word == ff_word(FF_LINGER, lane, generation))
         keep(d, id, FF_LIST_LINGER);
     else if (word == ff_word(FF_PARKED, lane, generation))
@@ -70,7 +70,7 @@ static void drain(struct ff_dispatcher *d, uint32_t id)
     if (n > 0)
         entry->drained = (uint16_t)(entry->drained + (n + 1023) / 1024);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || entry->drained > FF_LINGER_KIB)
-        release(d, id);
+        release(d, id, false);
 }
 
 /* A parked client said something: a request, or goodbye. */
@@ -83,7 +83,7 @@ static void unpark(struct ff_dispatcher *d, uint32_t id)
         ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
         d->stats.redealt++;
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        release(d, id);
+        release(d, id, false);
     }
 }
 
@@ -110,7 +110,7 @@ void ff_keeper_expire(struct ff_dispatcher *d)
     static const uint16_t lists[] = {FF_LIST_PARKED, FF_LIST_LINGER};
     for (int i = 0; i < 2; i++)
         while (due_ms(d, lists[i]) <= d->now_ms)
-            release(d, d->escrow.list[lists[i]].first);
+            release(d, d->escrow.list[lists[i]].first, false);
 }
 
 int64_t ff_keeper_next(const struct ff_dispatcher *d)
@@ -153,7 +153,7 @@ static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     take_in(d, id, lane);
     if (!ff_escrow_is_in(&d->escrow, id, lane))
         return 0; /* it was closed or lingering, and said so only by its word */
-    release(d, id);
+    release(d, id, false);
     return state == FF_RUNNING || state == FF_FLUSH;
 }
 

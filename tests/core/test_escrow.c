@@ -44,7 +44,7 @@ TEST(the_table_has_room_for_exactly_its_size)
         CHECK(admit() == (uint32_t)i + 1);
     }
     CHECK(!ff_escrow_has_room(&escrow));
-    ff_escrow_release(&escrow, 2);
+    ff_escrow_release(&escrow, 2, false);
     CHECK(ff_escrow_has_room(&escrow));
     CHECK(admit() == 2);
     close_all();
@@ -59,7 +59,7 @@ TEST(every_deal_has_a_generation_of_its_own)
     CHECK(ff_escrow_take(&escrow, id, 7, FF_QUEUED));
     uint64_t second = ff_escrow_deal(&escrow, id, 7, 0);
     CHECK(second != first);
-    ff_escrow_release(&escrow, id);
+    ff_escrow_release(&escrow, id, false);
     CHECK(admit() == id); /* the id is used again, the generation is not */
     uint64_t third = ff_escrow_deal(&escrow, id, 7, 0);
     CHECK(ff_word_generation(third) == 3);
@@ -100,7 +100,7 @@ TEST(release_ends_the_connection_although_others_hold_copies)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     int copy = dup(ends[0]);
     uint32_t id = ff_escrow_admit(&escrow, ends[0], &peer, 0, 0);
-    ff_escrow_release(&escrow, id);
+    ff_escrow_release(&escrow, id, false);
     CHECK(read(ends[1], &octet, 1) == 0);
     CHECK(fcntl(ends[0], F_GETFD) < 0);
     close(copy), close(ends[1]);
