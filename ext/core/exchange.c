@@ -62,8 +62,8 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
     return c->work->request.keep_alive && lane->mode != FF_LANE_ENDING && ff_conn_has_whole_body(c);
 }
 
-/* Sends the output and `n` octets of `data` behind it. Returns when at most FF_EXCHANGE_PENDING_MAX octets are left, which
- * are kept. */
+/* Sends the output and `n` octets of `data` behind it. Returns when at most
+ * FF_EXCHANGE_PENDING_MAX octets are left, which are kept. */
 static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n)
 {
     struct ff_buffer *out = &c->work->out;
@@ -109,7 +109,8 @@ int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data,
 int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
                           size_t n)
 {
-    int64_t allowed = n > 0 ? ff_http_response_begin_part(&c->work->response, n) : 0;
+    struct ff_http_response *response = &c->work->response;
+    int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
     int r = allowed < 0 ? (int)allowed : 0;
     off_t at = (off_t)offset, end = at + (off_t)(allowed > 0 ? allowed : 0);
     while (r == 0 && at < end) {
@@ -128,8 +129,9 @@ int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int
             r = 0;
     }
     if (r == 0 && allowed > 0)
-        r = ff_http_response_end_part(&c->work->response);
-    return r < 0 ? r : (size_t)allowed < n ? -EMSGSIZE : 0;
+        r = ff_http_response_end_part(response);
+    bool is_cut = (size_t)allowed < n && response->framing == FF_FRAMING_LENGTH;
+    return r < 0 ? r : is_cut ? -EMSGSIZE : 0;
 }
 
 /* The application is done with it. */
