@@ -113,11 +113,11 @@ cdef class Input:
 
     def read(self, size=-1):
         """Return *size* octets, fewer only at the end; all if *size* is negative or None."""
-        return self.gather(-1 if size is None else size, False)
+        return self.take(-1 if size is None else size, False)
 
     def readline(self, size=-1):
         """Return the next line with its newline, at most *size* octets of it; b"" at the end."""
-        return self.gather(-1 if size is None else size, True)
+        return self.take(-1 if size is None else size, True)
 
     def readlines(self, hint=-1):
         """Return the lines, or as many as have *hint* octets in all."""
@@ -133,7 +133,7 @@ cdef class Input:
         return self
 
     def __next__(self):
-        line = self.gather(-1, True)
+        line = self.take(-1, True)
         if line:
             return line
         raise StopIteration
@@ -143,7 +143,7 @@ cdef class Input:
         self.trouble = None
         return 0
 
-    cdef object gather(self, Py_ssize_t limit, bint is_line):
+    cdef object take(self, Py_ssize_t limit, bint is_line):
         if self.conn == NULL:
             raise ValueError("wsgi.input was read after its request had ended")
         if self.trouble is not None:
@@ -260,12 +260,12 @@ cdef class Exchange:
         self.head.keep_alive = not work.request.is_connect and ff_exchange_keeps_alive(
             self.lane, self.conn
         )
-        self.check(ff_http_response_end_head(&self.head, length, ff_tenure_date(self.lane)))
+        self.ensure(ff_http_response_end_head(&self.head, length, ff_tenure_date(self.lane)))
         if self.head.framing == FF_FRAMING_LENGTH and 0 <= length != <int64_t>self.head.left:
             raise Mistake(f"the body has {length} octets, its Content-Length is {self.head.left}")
         self.head.out = &work.out
         self.head.mark = ff_buffer_len(&work.out)
-        self.check(ff_buffer_append(&work.out, ff_buffer_head(text), ff_buffer_len(text)))
+        self.ensure(ff_buffer_append(&work.out, ff_buffer_head(text), ff_buffer_len(text)))
         work.response = self.head
         self.is_out = True
         return 0
@@ -282,9 +282,9 @@ cdef class Exchange:
                 r = transmit(self.lane, self.conn, data, n, is_urgent)
         else:
             r = transmit(self.lane, self.conn, data, n, is_urgent)
-        return self.check(r)
+        return self.ensure(r)
 
-    cdef int check(self, int r) except -1:
+    cdef int ensure(self, int r) except -1:
         """Pass 0; raise what *r* means."""
         if r == 0:
             return 0
@@ -349,7 +349,7 @@ cdef class Exchange:
             n = min(n, self.head.left)
         with nogil:
             r = ff_exchange_send_file(self.lane, self.conn, fd, offset, n)
-        self.check(r)
+        self.ensure(r)
         return True
 
 

@@ -1,0 +1,5 @@
+"""Lists the fixtures, by topic."""
+
+from __future__ import annotations
+
+pytest_plugins = ["fix_fds", "fix_processes", "fix_server", "fix_wire", "fix_cluster"]
