@@ -1,0 +1,53 @@
+"""Which worker gets which connection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+
+import pytest
+
+from fix_cluster import Cluster, Start
+from fix_processes import wait_until
+
+
+def test_sequential_connections_go_round_in_order(start: Start) -> None:
+    server = start(workers=4)
+
+    slots = [server.who().slot for _ in range(40)]
+
+    first = slots[0]
+    assert slots == [(first + step) % 4 for step in range(40)]
+
+
+@pytest.mark.slow
+def test_forty_parallel_clients_are_spread_evenly(start: Start) -> None:
+    server = start(workers=4)
+    slots: Counter[int] = Counter()
+    lock = threading.Lock()
+
+    def ask(server: Cluster) -> None:
+        mine = Counter(server.who().slot for _ in range(50))
+        with lock:
+            slots.update(mine)
+
+    clients = [threading.Thread(target=ask, args=(server,)) for _ in range(40)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+    assert sum(slots.values()) == 2000
+    assert all(abs(slots[slot] - 500) <= 5 for slot in range(4)), slots
+
+
+def test_a_replacement_takes_the_place_of_the_dead_worker_in_the_round(start: Start) -> None:
+    server = start(workers=3)
+    before = server.worker_in(1)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: server.worker_in(1) != before)
+
+    slots = [server.who().slot for _ in range(9)]
+    assert slots == [(slots[0] + step) % 3 for step in range(9)]
