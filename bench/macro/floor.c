@@ -1,5 +1,6 @@
-/* floor: the least that an HTTP hello can cost here: one process, one epoll loop, a constant answer.
- * It reads nothing of the request but its end and "Connection: close", so nothing that parses can win.
+/* floor: the least that an HTTP hello can cost here: one process, one epoll loop, a constant
+ * answer. It reads nothing of the request but its end and "Connection: close", so nothing that
+ * parses can win.
  *
  *     floor PORT */
 #define _GNU_SOURCE
@@ -44,7 +45,8 @@ static bool answer(int fd, const char *text, size_t len)
     return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-/* Answers each complete head of `in`; false: the connection is to be closed. What is left is kept. */
+/* Answers each complete head of `in`; false: the connection is to be closed. What is left is
+ * kept. */
 static bool answer_all(int fd, const char *in, size_t len)
 {
     for (;;) {
@@ -104,8 +106,8 @@ static int listen_on(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
-    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on,
-               sizeof on); /* accept with the request there */
+    /* accept with the request there */
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&here, sizeof here) < 0 || listen(fd, 4096) < 0)
         return perror("floor"), exit(1), -1;
     return fd;

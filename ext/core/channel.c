@@ -38,7 +38,8 @@ int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, s
     switch (errno) {
     case ENOBUFS:
     case ENOMEM:
-    case ETOOMANYREFS: /* unix(7): more descriptors in flight than RLIMIT_NOFILE; passes as queues drain */
+    /* unix(7): more descriptors in flight than RLIMIT_NOFILE; passes as queues drain */
+    case ETOOMANYREFS:
         return -EAGAIN;
     default:
         return -errno;

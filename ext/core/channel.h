@@ -21,13 +21,14 @@ struct ff_deal {
 /* Gives both ends of a new channel (SOCK_SEQPACKET: messages keep their borders). 0 or -errno. */
 int ff_channel_open(int *send_end, int *receive_end);
 
-/* Sends `n` (1..FF_CHANNEL_BATCH) deals with their descriptors in one message: all or none. 0; -EAGAIN when the
- * lane's queue is full or the user has too many descriptors in flight; -EPIPE when no receiver is left. */
+/* Sends `n` (1..FF_CHANNEL_BATCH) deals with their descriptors in one message: all or none. 0;
+ * -EAGAIN when the lane's queue is full or the user has too many descriptors in flight; -EPIPE
+ * when no receiver is left. */
 int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, size_t n);
 
-/* Receives one message into arrays of FF_CHANNEL_BATCH. How many deals came; 0 when the sending end is closed;
- * -EAGAIN; -EPROTO for a message that is not ours (its descriptors are closed). A descriptor that the
- * kernel could not install (the process is out of them) is -1. */
+/* Receives one message into arrays of FF_CHANNEL_BATCH. How many deals came; 0 when the sending
+ * end is closed; -EAGAIN; -EPROTO for a message that is not ours (its descriptors are closed). A
+ * descriptor that the kernel could not install (the process is out of them) is -1. */
 int ff_channel_receive(int receive_end, struct ff_deal *deals, int *fds);
 
 #endif

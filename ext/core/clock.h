@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/* Milliseconds of CLOCK_MONOTONIC, coarse: cheap (4 ns), up to a scheduler tick (1 to 10 ms) behind. */
+/* Milliseconds of CLOCK_MONOTONIC, coarse: cheap (4 ns), up to a scheduler tick (1 to 10 ms)
+ * behind. */
 int64_t ff_clock_ms(void);
 
 /* Microseconds of CLOCK_MONOTONIC, exact. */

@@ -144,8 +144,8 @@ bool ff_conn_close(struct ff_conn *c)
 void ff_conn_reset(struct ff_conn *c)
 {
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    if (connect(c->fd, &nobody, sizeof(nobody)) <
-        0) /* dissolves the association, RST included; TCP only */
+    /* dissolves the association, RST included; TCP only */
+    if (connect(c->fd, &nobody, sizeof(nobody)) < 0)
         shutdown(c->fd, SHUT_RDWR);
     close(c->fd);
     c->fd = -1;

@@ -1,4 +1,5 @@
-/* conn: one connection as a lane sees it: bytes in, request, bytes out. No reactor, no shared memory.
+/* conn: one connection as a lane sees it: bytes in, request, bytes out. No reactor, no shared
+ * memory.
  *
  * Runs in:  lane.
  * Blocks:   never.
@@ -14,7 +15,8 @@
 
 #include <sys/types.h>
 
-/* What a connection needs only while it has something to do: an idle one lends it back to its lane. */
+/* What a connection needs only while it has something to do: an idle one lends it back to its
+ * lane. */
 struct ff_work {
     struct ff_buffer in;  /* raw octets: head, body so far, then the next request */
     struct ff_buffer out; /* octets of responses that the kernel has not taken yet */
@@ -58,12 +60,13 @@ struct ff_conn_limits {
     size_t body_buffer;
 };
 
-/* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's end; -EAGAIN, -ENOMEM, or
- * another -errno of a broken connection. */
+/* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's
+ * end; -EAGAIN, -ENOMEM, or another -errno of a broken connection. */
 ssize_t ff_conn_receive(struct ff_conn *c);
 
-/* Goes on with what is in the input buffer. FF_HTTP_DONE: a request can run (phase RUN). FF_HTTP_MORE: it
- * needs more octets (phase QUIET, HEAD or BODY). Otherwise the HTTP status to refuse with. */
+/* Goes on with what is in the input buffer. FF_HTTP_DONE: a request can run (phase RUN).
+ * FF_HTTP_MORE: it needs more octets (phase QUIET, HEAD or BODY). Otherwise the HTTP status to
+ * refuse with. */
 int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits);
 
 /* Decodes raw octets that came behind a body that is being streamed. As ff_http_body_decode. */
@@ -78,15 +81,18 @@ int ff_conn_continue(struct ff_conn *c);
 /* Is the request's body wholly decoded (whatever the application has read of it)? */
 bool ff_conn_has_whole_body(const struct ff_conn *c);
 
-/* Sends what waits in the output buffer, and `n` octets more directly behind it, in one call. Octets of the
- * latter that went out; -EAGAIN when nothing did, or -errno of a broken connection. */
+/* Sends what waits in the output buffer, and `n` octets more directly behind it, in one call.
+ * Octets of the latter that went out; -EAGAIN when nothing did, or -errno of a broken
+ * connection. */
 ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
 
-/* Shuts the connection down and closes our copy: both directions when nothing can get lost by it, else only
- * our sending one. True when only half was shut and somebody must read on to the client's end. */
+/* Shuts the connection down and closes our copy: both directions when nothing can get lost by
+ * it, else only our sending one. True when only half was shut and somebody must read on to the
+ * client's end. */
 bool ff_conn_close(struct ff_conn *c);
 
-/* Ends the connection by a reset, so that a response which ends with the connection can't pass for a whole one. */
+/* Ends the connection by a reset, so that a response which ends with the connection can't pass
+ * for a whole one. */
 void ff_conn_reset(struct ff_conn *c);
 
 #endif

@@ -4,9 +4,10 @@
  * Blocks:   never.
  * Owns:     nothing.
  *
- * A word is {state, lane, generation}. Whoever wins the compare-and-swap of a word owns the connection;
- * who loses drops its copy and goes on. The generation goes up on every deal, so a lane can only ever
- * claim what it was dealt last, whatever stale messages or events it still holds. */
+ * A word is {state, lane, generation}. Whoever wins the compare-and-swap of a word owns the
+ * connection; who loses drops its copy and goes on. The generation goes up on every deal, so a
+ * lane can only ever claim what it was dealt last, whatever stale messages or events it still
+ * holds. */
 #ifndef FF_CONNTABLE_H
 #define FF_CONNTABLE_H
 
@@ -64,8 +65,9 @@ static inline void ff_word_set(struct ff_conn_line *line, uint64_t word)
     atomic_store_explicit(&line->word, word, memory_order_release);
 }
 
-/* Tells the master that the lane gave `id` up (word CLOSED, LINGER or PARKED). A list through the conn lines instead of a ring: it
- * holds as many as a lane can have by construction, and has no index that a crash could leave half-way. */
+/* Tells the master that the lane gave `id` up (word CLOSED, LINGER or PARKED). A list through
+ * the conn lines instead of a ring: it holds as many as a lane can have by construction, and has
+ * no index that a crash could leave half-way. */
 void ff_return_push(struct ff_page *page, uint16_t lane, uint32_t id);
 
 /* Takes the whole list: its first id, 0 if none. Walk it with ff_return_next. */

@@ -2,10 +2,11 @@
  *
  * Runs in:  lane; one thread.
  * Blocks:   never.
- * Owns:     nothing: the nodes are embedded in what they time, and must be cleared before that is freed.
+ * Owns:     nothing: the nodes are embedded in what they time, and must be cleared before that is
+ *           freed.
  *
- * Every class has one fixed duration, so a list per class in the order of setting is sorted by itself:
- * setting, clearing and finding the next are O(1), and no timer wheel or heap is needed. */
+ * Every class has one fixed duration, so a list per class in the order of setting is sorted by
+ * itself: setting, clearing and finding the next are O(1), and no timer wheel or heap is needed. */
 #ifndef FF_DEADLINES_H
 #define FF_DEADLINES_H
 

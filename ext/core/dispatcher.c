@@ -177,8 +177,8 @@ void ff_dispatcher_close_channels(struct ff_dispatcher *d)
 
 /* ---- dealing ---- */
 
-/* What is known of a lane's room only shrinks while dealing: it is read anew when it is used up, so that
- * a deal costs the same with one lane and with many. */
+/* What is known of a lane's room only shrinks while dealing: it is read anew when it is used up,
+ * so that a deal costs the same with one lane and with many. */
 static int choose(struct ff_dispatcher *d)
 {
     if (d->cursor < d->lanes && d->room[d->cursor] == 0)
@@ -252,8 +252,8 @@ static uint32_t accept_one(struct ff_dispatcher *d)
             return ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
         }
         listener->is_readable = false;
-        if (r !=
-            -EAGAIN) { /* no descriptors or memory: the client waits in the backlog, we don't spin */
+        if (r != -EAGAIN) {
+            /* no descriptors or memory: the client waits in the backlog, we don't spin */
             starve(d);
             return 0;
         }
@@ -261,7 +261,8 @@ static uint32_t accept_one(struct ff_dispatcher *d)
     return 0;
 }
 
-/* The next connection that needs a lane: new ones and waiting ones by turns, so that neither starves. */
+/* The next connection that needs a lane: new ones and waiting ones by turns, so that neither
+ * starves. */
 static uint32_t next_conn(struct ff_dispatcher *d)
 {
     uint32_t waiting = d->escrow.list[FF_LIST_WAITING].first;
@@ -272,8 +273,8 @@ static uint32_t next_conn(struct ff_dispatcher *d)
     return id ? id : waiting;
 }
 
-/* No lane has room. Says so in the page and looks once more, so that a lane which found room in between
- * is either seen here or sees the flag and rings. */
+/* No lane has room. Says so in the page and looks once more, so that a lane which found room in
+ * between is either seen here or sees the flag and rings. */
 static bool all_full(struct ff_dispatcher *d)
 {
     atomic_store(&d->page->all_full, 1);
@@ -327,9 +328,9 @@ static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
         at = until_ms;
     if (d->starved_until_ms && d->starved_until_ms < at)
         at = d->starved_until_ms;
+    /* all full: the bell wakes us; this is for a lane that died ringing */
     if (d->escrow.list[FF_LIST_WAITING].count > 0 && d->now_ms + FULL_TICK_MS < at)
-        at = d->now_ms +
-             FULL_TICK_MS; /* all full: the bell wakes us; this is for a lane that died ringing */
+        at = d->now_ms + FULL_TICK_MS;
     for (size_t i = 0; i < d->listeners; i++)
         if (d->is_listening && d->listener[i].is_readable)
             return 0; /* a pass ended at its budget */

@@ -1,9 +1,10 @@
-/* dispatcher: the master's reactor: accepts connections and deals each to the next lane that has room.
+/* dispatcher: the master's reactor: accepts connections and deals each to the next lane that has
+ * room.
  *
  * Runs in:  master, one thread. A copy in a forked child must not be used.
  * Blocks:   only in ff_dispatcher_wait.
- * Owns:     the page, every connection (escrow), both ends of every lane's channel, the bell. Listeners and watched
- *           descriptors stay the caller's. */
+ * Owns:     the page, every connection (escrow), both ends of every lane's channel, the bell.
+ *           Listeners and watched descriptors stay the caller's. */
 #ifndef FF_DISPATCHER_H
 #define FF_DISPATCHER_H
 
@@ -16,8 +17,8 @@ enum {
 };
 
 struct ff_master_lane {
-    int send_end,
-        receive_end; /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on */
+    /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on. */
+    int send_end, receive_end;
     bool is_ready;   /* its worker has loaded the application */
     bool is_stalled; /* the channel was full when `claimed` stood at stalled_at */
     uint32_t stalled_at;
@@ -64,15 +65,16 @@ void ff_dispatcher_free(struct ff_dispatcher *d);
 /* Accept on `fd` (borrowed, listening, non-blocking). Its number, or -errno (-ENOSPC: too many). */
 int ff_dispatcher_listen(struct ff_dispatcher *d, int fd);
 
-/* Accept no more; with `drain_backlog`, everything that waits in the kernel's queues first (as far as
- * lanes and table have room). The listeners may be closed afterwards. */
+/* Accept no more; with `drain_backlog`, everything that waits in the kernel's queues first (as
+ * far as lanes and table have room). The listeners may be closed afterwards. */
 void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog);
 
 /* Report `fd` from wait whenever it is readable, or stop doing so. 0 or -errno. */
 int ff_dispatcher_watch(struct ff_dispatcher *d, int fd);
 int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd);
 
-/* Leases a lane with a new channel; it gets nothing before ff_dispatcher_ready. Its number or -errno. */
+/* Leases a lane with a new channel; it gets nothing before ff_dispatcher_ready. Its number or
+ * -errno. */
 int ff_dispatcher_lease(struct ff_dispatcher *d);
 
 /* Deal to `lane` from now on / nothing more. */
@@ -85,8 +87,9 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
 /* Closes the sending ends: each worker drains its queue and then reads the end. */
 void ff_dispatcher_close_channels(struct ff_dispatcher *d);
 
-/* Accepts, deals and keeps until a watched descriptor is readable or `timeout_ms` passed (-1: no limit). Fills
- * `ready` (FF_POLLER_BATCH) with the readable watched descriptors and gives their number; -EINTR on a signal. */
+/* Accepts, deals and keeps until a watched descriptor is readable or `timeout_ms` passed (-1: no
+ * limit). Fills `ready` (FF_POLLER_BATCH) with the readable watched descriptors and gives their
+ * number; -EINTR on a signal. */
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
 
 /* Is there something waiting, and a lane with room for it? Sends it. Called by wait. */

@@ -103,9 +103,9 @@ bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list)
 void ff_escrow_release(struct ff_escrow *e, uint32_t id, bool is_shut)
 {
     struct ff_escrow_entry *entry = &e->entry[id];
+    /* a worker may hold a copy: close alone would send no FIN */
     if (!is_shut)
-        shutdown(entry->fd,
-                 SHUT_RDWR); /* a worker may hold a copy: close alone would send no FIN */
+        shutdown(entry->fd, SHUT_RDWR);
     entry->fd = ff_sock_close(entry->fd);
     ff_word_set(&e->page->conn[id], ff_word(FF_FREE, 0, entry->generation));
     ff_escrow_move(e, id, FF_LIST_FREE, 0);

@@ -1,11 +1,13 @@
-/* escrow: the master's own copy of every connection: its descriptor, its owner, its place in a list.
+/* escrow: the master's own copy of every connection: its descriptor, its owner, its place in a
+ * list.
  *
  * Runs in:  master.
  * Blocks:   never.
  * Owns:     the descriptors given to ff_escrow_admit, until ff_escrow_release.
  *
- * Private memory: a worker that scribbles over the shared page can't make the master touch a descriptor that is
- * not that connection's. Every connection is in exactly one list: a lane's, or one of the master's. */
+ * Private memory: a worker that scribbles over the shared page can't make the master touch a
+ * descriptor that is not that connection's. Every connection is in exactly one list: a lane's,
+ * or one of the master's. */
 #ifndef FF_ESCROW_H
 #define FF_ESCROW_H
 
@@ -58,14 +60,15 @@ uint64_t ff_escrow_deal(struct ff_escrow *e, uint32_t id, uint16_t lane, int64_t
 /* Moves an entry that the master owns to the end of `list`. */
 void ff_escrow_move(struct ff_escrow *e, uint32_t id, uint16_t list, int64_t now_ms);
 
-/* Takes `id` back from `lane` if its word still says `state`: word PARKED, no longer the lane's. The
- * caller moves it on. False when the lane was faster, or it is not the lane's at all. */
+/* Takes `id` back from `lane` if its word still says `state`: word PARKED, no longer the lane's.
+ * The caller moves it on. False when the lane was faster, or it is not the lane's at all. */
 bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_state state);
 
 /* Is `id` a connection that stands in `list`? Any number is allowed. */
 bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list);
 
-/* Closes the connection and frees the id; shuts it down first unless a lane has done that already. */
+/* Closes the connection and frees the id; shuts it down first unless a lane has done that
+ * already. */
 void ff_escrow_release(struct ff_escrow *e, uint32_t id, bool is_shut);
 
 #endif

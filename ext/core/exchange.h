@@ -4,43 +4,44 @@
  * Blocks:   where it says so; the caller gives up the GIL then.
  * Owns:     nothing.
  *
- * Order: read what is needed; ff_http_response_start, _field and _end_head on work->response; write; finish. */
+ * Order: read what is needed; ff_http_response_start, _field and _end_head on work->response;
+ * write; finish. */
 #ifndef FF_EXCHANGE_H
 #define FF_EXCHANGE_H
 
 #include "lane.h"
 
-enum {
-    FF_EXCHANGE_PENDING_MAX = 1 << 20
-}; /* output octets of one connection that wait in memory */
+/* Output octets of one connection that wait in memory. */
+enum { FF_EXCHANGE_PENDING_MAX = 1 << 20 };
 
-/* Reads up to `n` octets of the request's content; blocks (up to the body time-out) when none are there yet. The
- * number; 0 at its end; -ETIMEDOUT; -ECONNRESET when the client ended too early; -EPROTO when its framing is
- * broken; -EINTR to be called again. */
+/* Reads up to `n` octets of the request's content; blocks (up to the body time-out) when none
+ * are there yet. The number; 0 at its end; -ETIMEDOUT; -ECONNRESET when the client ended too
+ * early; -EPROTO when its framing is broken; -EINTR to be called again. */
 ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size_t n);
 
 /* May the connection go on after this request, as far as we are concerned? */
 bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c);
 
-/* Adds `n` octets of content behind the head. Small parts are gathered; large ones go out at once, and what the
- * socket does not take is kept, or waited for (blocks up to the write time-out) beyond FF_EXCHANGE_PENDING_MAX.
- * 0; -EMSGSIZE when the response has less room (the rest is dropped); -ETIMEDOUT; another -errno when the client is gone. */
+/* Adds `n` octets of content behind the head. Small parts are gathered; large ones go out at
+ * once, and what the socket does not take is kept, or waited for (blocks up to the write
+ * time-out) beyond FF_EXCHANGE_PENDING_MAX. 0; -EMSGSIZE when the response has less room (the
+ * rest is dropped); -ETIMEDOUT; another -errno when the client is gone. */
 int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n);
 
 /* Sends what is gathered; blocks only beyond FF_EXCHANGE_PENDING_MAX. 0 or as ff_exchange_write. */
 int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c);
 
-/* Sends `n` octets of `file` from `offset` on; blocks as the client reads. As ff_exchange_write; also -EIO when the
- * file turns out to be shorter. */
+/* Sends `n` octets of `file` from `offset` on; blocks as the client reads. As ff_exchange_write;
+ * also -EIO when the file turns out to be shorter. */
 int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
                           size_t n);
 
-/* Ends the response and lets the connection go on: its next request, idle, or closed. -EMSGSIZE: the content was
- * shorter than its Content-Length (the connection is cut). Otherwise 0. */
+/* Ends the response and lets the connection go on: its next request, idle, or closed. -EMSGSIZE:
+ * the content was shorter than its Content-Length (the connection is cut). Otherwise 0. */
 int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c);
 
-/* Answers with the server's own page for `status` when nothing of the response went out, else cuts the connection
- * so that the client sees it is incomplete. */
+/* Answers with the server's own page for `status` when nothing of the response went out, else
+ * cuts the connection so that the client sees it is incomplete. */
 void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status);
 
 #endif

@@ -117,8 +117,8 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d)
 {
     int64_t parked = due_ms(d, FF_LIST_PARKED), linger = due_ms(d, FF_LIST_LINGER);
     int64_t next = parked < linger ? parked : linger;
-    for (size_t i = 0; i < d->lanes;
-         i++) /* lanes give up connections without ringing: look now and then */
+    /* lanes give up connections without ringing: look now and then */
+    for (size_t i = 0; i < d->lanes; i++)
         if (d->escrow.list[i].count > 0 && d->now_ms + COLLECT_MS < next)
             next = d->now_ms + COLLECT_MS;
     return next;

@@ -1,4 +1,5 @@
-/* keeper: what the master does with connections that no lane holds: parked ones, closing ones, and those of a dead worker.
+/* keeper: what the master does with connections that no lane holds: parked ones, closing ones, and
+ * those of a dead worker.
  *
  * Runs in:  master, on the dispatcher's state.
  * Blocks:   never.
@@ -13,11 +14,12 @@ enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64 };
 /* What a poller tag of a connection in the master's hands looks like. */
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id);
 
-/* Takes in what the lanes gave up: closed connections are released, half-closed ones linger, open ones are
- * parked. */
+/* Takes in what the lanes gave up: closed connections are released, half-closed ones linger,
+ * open ones are parked. */
 void ff_keeper_collect(struct ff_dispatcher *d);
 
-/* A connection in the master's poller has something to say: deal it again, read it on, or close it. */
+/* A connection in the master's poller has something to say: deal it again, read it on, or close
+ * it. */
 void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag);
 
 /* Closes what has been parked or lingering for too long. */
@@ -26,8 +28,9 @@ void ff_keeper_expire(struct ff_dispatcher *d);
 /* When ff_keeper_expire or ff_keeper_collect is due next; INT64_MAX if never. */
 int64_t ff_keeper_next(const struct ff_dispatcher *d);
 
-/* The process at `lane` is gone. What it had queued waits for another lane, what was idle is parked, what it was working on
- * is closed; the channel is emptied and the page line reset for the next process. The number of requests lost. */
+/* The process at `lane` is gone. What it had queued waits for another lane, what was idle is
+ * parked, what it was working on is closed; the channel is emptied and the page line reset for
+ * the next process. The number of requests lost. */
 int ff_keeper_recover(struct ff_dispatcher *d, uint16_t lane);
 
 #endif

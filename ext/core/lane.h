@@ -1,10 +1,12 @@
-/* lane: the reactor of one worker thread: takes the connections it is dealt, gives out requests, sends answers.
+/* lane: the reactor of one worker thread: takes the connections it is dealt, gives out requests,
+ * sends answers.
  *
  * Runs in:  worker, one thread; made after the fork.
  * Blocks:   only in ff_lane_wait.
  * Owns:     its poller and its copies of the connections. Page, channel and bell are borrowed.
  *
- * A binding pulls: wait, then next until it gives 0; exchange.h is what it does with each request. */
+ * A binding pulls: wait, then next until it gives 0; exchange.h is what it does with each
+ * request. */
 #ifndef FF_LANE_H
 #define FF_LANE_H
 
@@ -57,11 +59,12 @@ void ff_lane_free(struct ff_lane *lane);
 /* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. */
 void ff_lane_leave(struct ff_lane *lane);
 
-/* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and all is done. */
+/* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and
+ * all is done. */
 int ff_lane_wait(struct ff_lane *lane);
 
-/* Gives the next request that can run: 1, or 0 when there is none and it is time to wait. It is in conn->work, and
- * stays as it is until ff_exchange_finish or ff_exchange_abort. */
+/* Gives the next request that can run: 1, or 0 when there is none and it is time to wait. It is
+ * in conn->work, and stays as it is until ff_exchange_finish or ff_exchange_abort. */
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out);
 
 #endif

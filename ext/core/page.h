@@ -2,11 +2,12 @@
  *
  * Runs in:  master (maps it before any fork), workers (inherit it).
  * Blocks:   never.
- * Owns:     the mapping, in the process that opened it. One writer per field; fields with
- *           different writers stand in different cache lines.
+ * Owns:     the mapping, in the process that opened it. One writer per field; fields with different
+ *           writers stand in different cache lines.
  *
- * The master trusts nothing in here with its own safety: what it needs to stay whole (descriptors, owners, lists)
- * stands in its private memory (escrow), and every id read from here is checked against its bounds. */
+ * The master trusts nothing in here with its own safety: what it needs to stay whole
+ * (descriptors, owners, lists) stands in its private memory (escrow), and every id read from
+ * here is checked against its bounds. */
 #ifndef FF_PAGE_H
 #define FF_PAGE_H
 
@@ -23,9 +24,8 @@ struct ff_lane_line {
     _Atomic uint32_t connections;          /* connections that the lane holds a descriptor of */
     _Atomic uint32_t is_full;              /* no descriptors left, or leaving: deal nothing */
     _Atomic uint64_t requests;             /* answered */
-    /* pushed by the lane, emptied by the master */
-    _Alignas(
-        64) _Atomic uint32_t returned; /* first id of the list of returned connections, 0: none */
+    /* pushed by the lane, emptied by the master: the list's first id, 0: none */
+    _Alignas(64) _Atomic uint32_t returned;
 };
 
 struct ff_conn_line {
@@ -39,14 +39,14 @@ struct ff_conn_line {
 
 struct ff_page {
     uint32_t conns_max; /* ids are 1..conns_max; 0 means none */
-    _Alignas(
-        64) _Atomic uint32_t all_full; /* the master sleeps until a lane has room: ring the bell */
+    /* the master sleeps until a lane has room: ring the bell */
+    _Alignas(64) _Atomic uint32_t all_full;
     struct ff_lane_line lane[FF_LANES_MAX];
     struct ff_conn_line conn[]; /* conns_max + 1 */
 };
 
-/* Maps a zeroed page for `conns_max` connections (at most FF_CONNS_MAX). Memory that is never touched
- * costs nothing. 0, -EINVAL or -errno. */
+/* Maps a zeroed page for `conns_max` connections (at most FF_CONNS_MAX). Memory that is never
+ * touched costs nothing. 0, -EINVAL or -errno. */
 int ff_page_open(uint32_t conns_max, struct ff_page **out);
 
 void ff_page_free(struct ff_page *page);

@@ -1,6 +1,7 @@
 /* poller: waits for many descriptors at once; the only unit that knows epoll.
  *
- * Runs in:  dispatcher, lane; a poller belongs to one thread of one process (never used across fork).
+ * Runs in:  dispatcher, lane; a poller belongs to one thread of one process (never used across
+ *           fork).
  * Blocks:   only in wait, as long as it is told.
  * Owns:     its own descriptor; the watched ones stay the caller's. Level-triggered throughout. */
 #ifndef FF_POLLER_H
@@ -25,7 +26,8 @@ int ff_poller_add(int poller, int fd, uint32_t events, uint64_t tag);
 int ff_poller_change(int poller, int fd, uint32_t events, uint64_t tag);
 int ff_poller_remove(int poller, int fd);
 
-/* Fills up to FF_POLLER_BATCH events; `timeout_ms` -1 waits without limit. The count, or -errno (-EINTR). */
+/* Fills up to FF_POLLER_BATCH events; `timeout_ms` -1 waits without limit. The count, or -errno
+ * (-EINTR). */
 int ff_poller_wait(int poller, struct ff_poller_event *out, int timeout_ms);
 
 #endif

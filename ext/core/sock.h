@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who is at the other end: family 4 or 6 with address and port in host order, 0 for a unix socket. */
+/* Who is at the other end: family 4 or 6 with address and port in host order, 0 for a unix
+ * socket. */
 struct ff_peer {
     uint8_t address[16];
     uint16_t port;
@@ -19,8 +20,8 @@ struct ff_peer {
 
 enum { FF_PEER_TEXT_MAX = 46 };
 
-/* Gives the next connection of `listener` (non-blocking, close-on-exec). 0, -EAGAIN when there is none,
- * or another -errno; what only concerns a connection that is already gone is skipped. */
+/* Gives the next connection of `listener` (non-blocking, close-on-exec). 0, -EAGAIN when there
+ * is none, or another -errno; what only concerns a connection that is already gone is skipped. */
 int ff_sock_accept(int listener, int *out, struct ff_peer *peer);
 
 /* Writes the address (no port) without a NUL and returns its length; 0 for a unix socket. */

@@ -95,9 +95,9 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
 
 static void unwatch(struct ff_lane *lane, struct ff_conn *c)
 {
+    /* a closed copy would go on reporting: the file lives */
     if (c->watched)
-        ff_poller_remove(lane->poller,
-                         c->fd); /* a closed copy would go on reporting: the file lives */
+        ff_poller_remove(lane->poller, c->fd);
     c->watched = FF_POLL_NONE;
 }
 

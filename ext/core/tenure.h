@@ -4,8 +4,9 @@
  * Blocks:   never.
  * Owns:     nothing of its own; works on the lane's connections.
  *
- * State here follows from two facts: the phase of the input (conn.h) and whether output waits for a slow
- * reader. The word in the conn table, the deadline and what the poller watches are set from them in one place. */
+ * State here follows from two facts: the phase of the input (conn.h) and whether output waits
+ * for a slow reader. The word in the conn table, the deadline and what the poller watches are
+ * set from them in one place. */
 #ifndef FF_TENURE_H
 #define FF_TENURE_H
 
@@ -34,14 +35,15 @@ void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c);
 /* Gives an idle connection back to the master, open. */
 void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c);
 
-/* Sends the output as far as the socket takes it, then closes, waits for the client, or for the socket. `was` is the
- * phase before this input. */
+/* Sends the output as far as the socket takes it, then closes, waits for the client, or for the
+ * socket. `was` is the phase before this input. */
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was);
 
 /* Answers with the server's own page for `status` and closes. */
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status);
 
-/* Goes on with the input that is buffered. True when a request can run: then the output stays gathered. */
+/* Goes on with the input that is buffered. True when a request can run: then the output stays
+ * gathered. */
 bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c);
 
 /* The client may have said something. True when a request can run. */

@@ -1,5 +1,6 @@
-/* check: the test framework of the C units. One binary per unit, tests run in order, first failed
- * CHECK ends its test; the exit code counts failures. Built with ASan and UBSan by tests/core/Makefile. */
+/* check: the test framework of the C units. One binary per unit, tests run in order, first
+ * failed CHECK ends its test; the exit code counts failures. Built with ASan and UBSan by
+ * tests/core/Makefile. */
 #ifndef FF_CHECK_H
 #define FF_CHECK_H
 
@@ -33,8 +34,8 @@ extern int check_failed;
         }                                                                                          \
     } while (0)
 
-/* Copies `n` bytes to the end of a page that is followed by an unreadable one, so that reading one byte
- * too many is a crash. Freed with the process. */
+/* Copies `n` bytes to the end of a page that is followed by an unreadable one, so that reading
+ * one byte too many is a crash. Freed with the process. */
 char *check_guarded(const void *bytes, size_t n);
 
 #endif

@@ -1,5 +1,6 @@
-/* stage: a dispatcher and its lanes in one process, with real sockets, so that every order of events can be played.
- * Freeing a lane leaves words and descriptors as SIGKILL does: that is how a worker dies here. */
+/* stage: a dispatcher and its lanes in one process, with real sockets, so that every order of
+ * events can be played. Freeing a lane leaves words and descriptors as SIGKILL does: that is how
+ * a worker dies here. */
 #ifndef FF_STAGE_H
 #define FF_STAGE_H
 
@@ -32,7 +33,8 @@ int stage_kill(struct stage *s, int lane);
 void stage_run(struct stage *s);
 void stage_run_master(struct stage *s);
 
-/* A client: connects; sends; runs the stage and reads what came (a static NUL-terminated text; "" if nothing). */
+/* A client: connects; sends; runs the stage and reads what came (a static NUL-terminated text;
+ * "" if nothing). */
 int stage_connect(struct stage *s);
 void stage_send(int client, const char *text);
 const char *stage_read(struct stage *s, int client);
