@@ -9,7 +9,6 @@ cdef extern from "<stdbool.h>":
 
 cdef extern from "page.h" nogil:
     enum:
-        FF_LANES_MAX
 
     struct ff_lane_line:
         uint32_t claimed

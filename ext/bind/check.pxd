@@ -1,6 +1,6 @@
 """A negative errno of the core becomes an OSError."""
 
-from libc.errno cimport errno
+from libc cimport errno
 
 
 cdef extern from "Python.h":
@@ -9,8 +9,7 @@ cdef extern from "Python.h":
 
 cdef inline int check(int r) except -1:
     """Pass a C result through; raise OSError (the matching subclass) for a negative errno."""
-    global errno
     if r < 0:
-        errno = -r
+        errno.errno = -r
         PyErr_SetFromErrno(OSError)
     return r

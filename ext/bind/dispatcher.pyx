@@ -5,7 +5,6 @@ from libc.errno cimport EINTR
 from posix.unistd cimport getpid, pid_t
 
 from c_dispatcher cimport (
-    FF_LANES_MAX,
     FF_LIST_FREE,
     FF_LIST_LINGER,
     FF_LIST_PARKED,

@@ -67,7 +67,7 @@ class Dispatcher:
         """Deal nothing more to *lane*; its worker goes on with what it has."""
 
     def recover(self, lane: int) -> int:
-        """The lane's worker process is gone: put what it held where it belongs; return how many requests were lost.
+        """Put what the lane's dead worker held where it belongs; return how many requests were lost.
 
         Queued and idle connections go to other lanes, a connection that was inside the application is closed.
         The lane may then be leased to the next process (`seat`, fork, `ready`).

@@ -33,6 +33,6 @@ def serve(
 
     *servers*: (SERVER_NAME, SERVER_PORT) of each listener, by its number. *errors* becomes wsgi.errors.
     *on_error(what, exception)* hears of every mistake of the application, with the request line in *what*
-    and the exception (or None for a protocol mistake); it must not raise. Exceptions that signal handlers raise
-    (SystemExit, KeyboardInterrupt outside the application) propagate.
+    and the exception (or None for a protocol mistake); it must not raise. Exceptions that signal handlers
+    raise (SystemExit, KeyboardInterrupt outside the application) propagate.
     """
