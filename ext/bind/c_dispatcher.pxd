@@ -8,8 +8,6 @@ cdef extern from "<stdbool.h>":
 
 
 cdef extern from "page.h" nogil:
-    enum:
-
     struct ff_lane_line:
         uint32_t claimed
         uint32_t connections
