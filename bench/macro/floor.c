@@ -2,7 +2,8 @@
  * answer. It reads nothing of the request but its end and "Connection: close", so nothing that
  * parses can win.
  *
- *     floor PORT */
+ *     floor PORT               the last answer is sent, then the socket is closed: two packets
+ *     floor PORT one-packet    the last answer waits for the FIN and leaves with it */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +33,7 @@ struct partial {
 };
 
 static struct partial *partials[MAX_FDS];
+static bool is_one_packet;
 
 static void hang_up(int fd)
 {
@@ -45,6 +47,13 @@ static bool answer(int fd, const char *text, size_t len)
     return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
+static void say_goodbye(int fd)
+{
+    send(fd, LEAVE, sizeof LEAVE - 1, MSG_NOSIGNAL | (is_one_packet ? MSG_MORE : 0));
+    if (is_one_packet)
+        shutdown(fd, SHUT_RDWR);
+}
+
 /* Answers each complete head of `in`; false: the connection is to be closed. What is left is
  * kept. */
 static bool answer_all(int fd, const char *in, size_t len)
@@ -55,7 +64,7 @@ static bool answer_all(int fd, const char *in, size_t len)
             break;
         size_t head = (size_t)(end - in) + 4;
         if (memmem(in, head, "\r\nConnection: close\r\n", 21)) {
-            answer(fd, LEAVE, sizeof LEAVE - 1);
+            say_goodbye(fd);
             return false;
         }
         if (!answer(fd, STAY, sizeof STAY - 1))
@@ -115,8 +124,9 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return fprintf(stderr, "usage: floor PORT\n"), 2;
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "one-packet") != 0))
+        return fprintf(stderr, "usage: floor PORT [one-packet]\n"), 2;
+    is_one_packet = argc == 3;
     int listener = listen_on((uint16_t)atoi(argv[1])), epoll = epoll_create1(0);
     struct epoll_event want = {.events = EPOLLIN, .data.fd = listener}, got[BATCH];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &want);

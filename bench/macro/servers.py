@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import signal
 import socket
@@ -51,6 +52,7 @@ def _uvicorn(port: int, workers: int) -> list[str]:
 # name -> command for (port, workers). Those that ignore the number have one worker and no master.
 COMMANDS: dict[str, Callable[[int, int], list[str]]] = {
     "floor": lambda port, _: [str(FLOOR), str(port)],
+    "floor-one-packet": lambda port, _: [str(FLOOR), str(port), "one-packet"],
     "fastfork": fastfork,
     "bjoern": lambda port, _: [f"{PEERS}/python", "-c", BJOERN, str(port)],
     "freastal": lambda port, _: [f"{PEERS}/python", "-c", FREASTAL, str(port)],
@@ -107,8 +109,10 @@ def running(
     if not shutil.which(command[0]):
         raise RuntimeError("absent")
     log = CACHE / "server.log"
+    # A machine that writes no bytecode compiles at every start: that says nothing about a server.
+    env = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as out:
-        server = subprocess.Popen([*pin, *command], stdout=out, stderr=out, cwd=HERE)
+        server = subprocess.Popen([*pin, *command], stdout=out, stderr=out, cwd=HERE, env=env)
     try:
         deadline = time.monotonic() + 15
         while True:
