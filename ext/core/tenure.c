@@ -169,8 +169,10 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     c->is_flushing = ff_buffer_len(out) > 0;
     if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
         ff_tenure_close(lane, c);
-    else
+    else if (c->is_flushing || c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
         rest(lane, c, was);
+    else if (ff_tenure_advance(lane, c)) /* a pipelined request had to wait for the output */
+        lane->again = c;
 }
 
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)

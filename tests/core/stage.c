@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { QUIET_MS = 30 };
+enum { QUIET_MS = 30, LARGE = 900 * 1024 };
 
 static void must(bool fact)
 {
@@ -79,9 +79,11 @@ static void answer(struct stage *s, int i, struct ff_conn *c)
     struct ff_lane *lane = s->lane[i];
     struct ff_work *w = c->work;
     const char *head = ff_buffer_head(&w->in);
-    static char text[1 << 20];
+    static char text[LARGE];
     int n = snprintf(text, sizeof(text), "%d %.*s", i, (int)w->request.target.len,
                      head + w->request.target.at);
+    if (w->request.target.len == 6 && memcmp(head + w->request.target.at, "/large", 6) == 0)
+        memset(text, 'z', (size_t)(n = LARGE));
     ssize_t more = w->request.has_length || w->request.chunked ? 1 : 0;
     if (more)
         text[n++] = ' ';

@@ -53,6 +53,21 @@ TEST(pipelined_requests_are_answered_in_order_by_one_send)
     stage_close(s);
 }
 
+TEST(a_pipelined_request_behind_a_large_answer_is_not_forgotten)
+{
+    struct stage *s = stage_open(8, 1);
+    int small = 100000;
+    setsockopt(s->listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    int client = stage_connect(s);
+    stage_send(client, GET("/large") GET("/next"));
+    const char *text = "";
+    for (int i = 0; i < 300 && !ends_with(text, "0 /next"); i++)
+        text = stage_read(s, client);
+    CHECK(ends_with(text, "0 /next"));
+    close(client);
+    stage_close(s);
+}
+
 TEST(half_a_request_is_reading_and_goes_on_with_the_rest)
 {
     struct stage *s = stage_open(8, 1);
