@@ -51,7 +51,9 @@ class Sessions:
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: list[str], *, cwd: Path, log: Path, **env: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: list[str], *, cwd: Path, log: Path, **env: str
+    ) -> subprocess.Popen[bytes]:
         """Start *command* in *cwd*, with *env* besides ours; what it prints goes to *log*."""
         with log.open("ab") as output:
             process = subprocess.Popen(

@@ -139,7 +139,7 @@ def replaced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterabl
     try:
         raise ValueError("late")
     except ValueError:
-        start_response("503 Service Unavailable", [TEXT], sys.exc_info())  # type: ignore[arg-type]
+        start_response("503 Service Unavailable", [TEXT], sys.exc_info())
     return [b"replaced"]
 
 

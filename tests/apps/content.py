@@ -21,7 +21,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "/some-of-line": lambda content: [content.readline(2), content.readline(100)],
     "/lines": lambda content: content.readlines(),
     "/lines-by-hint": lambda content: content.readlines(3),
-    "/iterate": lambda content: list(content),
+    "/iterate": list,
     "/beyond": lambda content: [content.read(1000), content.read(1), content.readline()],
     "/nothing-of-it": lambda content: [content.read(0), content.readline(0), content.read(-1)],
     "/length": lambda content: len(content.read(-1)),
@@ -76,6 +76,13 @@ def keep(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
     write = start_response("200 OK", [("Content-Type", "text/plain")])
     kept[:] = [(environ["wsgi.input"], start_response, write)]
     return [" ".join(answers).encode()]
+
+
+def thief(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Take everything out of the environ."""
+    environ.clear()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"taken"]
 
 
 validated = validator(app)

@@ -17,9 +17,7 @@ from django.http import (
 )
 from django.urls import path
 
-settings.configure(
-    ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="for tests", USE_TZ=True
-)
+settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="for tests", USE_TZ=True)
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -101,12 +101,15 @@ def raises_late_with_length(environ: dict[str, Any], start_response: Any) -> Ite
     raise LookupError("a late failure of the application")
 
 
+def _fail() -> bytes:
+    raise LookupError("an early failure of the application")
+
+
 @mistake
 def raises_before_any_part(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
     """Fail in the first step."""
     start_response("200 OK", [TEXT])
-    raise LookupError("an early failure of the application")
-    yield b""
+    yield _fail()
 
 
 @mistake

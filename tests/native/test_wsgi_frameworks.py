@@ -27,7 +27,9 @@ def site_file(request: pytest.FixtureRequest, shared: Serve) -> tuple[Server, by
 
 def multipart(name: str, content: bytes) -> tuple[str, bytes]:
     """Return content type and body of a form with one file."""
-    head = f'--xx\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    head = (
+        f'--xx\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    )
     return "multipart/form-data; boundary=xx", head + content + b"\r\n--xx--\r\n"
 
 
