@@ -35,8 +35,8 @@ int ff_sock_accept(int listener, int *out, struct ff_peer *peer)
             *out = fd;
             return 0;
         }
-        switch (
-            errno) { /* accept(2): Linux passes pending network errors of the new socket through */
+        /* accept(2): Linux passes pending network errors of the new socket through */
+        switch (errno) {
         case EINTR:
         case ECONNABORTED:
         case EPROTO:
