@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -21,6 +23,21 @@ def slot(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(worker_slot()).encode()]
+
+
+def work(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Block for ?s= seconds, as on a database; the body is ?i=, or else the pid of who answers.
+
+    A POST first notes its ?i= in the file $BENCH_RUNS: one line each time that it runs.
+    """
+    query = dict(part.split("=") for part in environ["QUERY_STRING"].split("&") if part)
+    if environ["REQUEST_METHOD"] == "POST":
+        with open(os.environ["BENCH_RUNS"], "ab", buffering=0) as runs:
+            runs.write(query["i"].encode() + b"\n")
+    time.sleep(float(query.get("s", "0")))
+    body = query.get("i", str(os.getpid())).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 async def hello_asgi(

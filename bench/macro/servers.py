@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 PEERS = CACHE / "venv" / "bin"
 FLOOR = CACHE / "floor"
-PACKAGES = ("gunicorn", "granian", "freastal", "bjoern", "uvicorn[standard]")
+PACKAGES = ("gunicorn", "granian", "freastal", "bjoern", "uvicorn[standard]", "uwsgi")
 
 BJOERN = "import sys, apps, bjoern; bjoern.run(apps.hello, '127.0.0.1', int(sys.argv[1]))"
 FREASTAL = "import sys, apps, freastal; freastal.serve(apps.hello, '127.0.0.1', int(sys.argv[1]))"
@@ -78,6 +78,13 @@ def prepare() -> None:
         )
         if done.returncode:  # bjoern needs the headers of libev (Debian: libev-dev)
             print(f"{package} does not install: {done.stderr.strip().splitlines()[-1]}")
+
+
+def knows(option: str) -> bool:
+    """Return whether the fastfork of this Python has *option*."""
+    command = [sys.executable, "-m", "fastfork", "serve", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return option in told.split()
 
 
 def free_port() -> int:

@@ -45,12 +45,16 @@ def cpu_seconds(root: int) -> float:
 
 def memory_bytes(root: int, *fields: str) -> int:
     """Return the sum of *fields* of smaps_rollup (such as Pss) over the tree."""
+    return sum(own_memory_bytes(pid, *fields) for pid in tree(root))
+
+
+def own_memory_bytes(pid: int, *fields: str) -> int:
+    """Return the sum of *fields* of smaps_rollup for *pid* alone."""
     total = 0
-    for pid in tree(root):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name in fields:
-                total += int(value.split()[0]) * 1024
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in fields:
+            total += int(value.split()[0]) * 1024
     return total
 
 

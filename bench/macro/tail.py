@@ -1,0 +1,309 @@
+"""How long does a request wait that could have been served? Beside the ideal: one queue, all workers.
+
+Open loop, Poisson arrivals, the same arrivals and service times for every server. The application sleeps
+for the service time that a request carries; waiting time is the rest of the response time, counted from
+the scheduled arrival. Connections: `new` (one per request), `pool` (kept, as many as needed, last used
+first), `fixed` (the same 8, last used first). A server that closes kept connections gets new ones.
+
+`stopped`: one worker is stopped for a second; the request that it was running is left out.
+`saturation`: 32 kept connections ask without pause; what do newcomers wait, against those?
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from statistics import fmean
+
+import servers
+from client import LAST_REQUEST, Connection, allow_open_files
+from openloop import Answer, Player, Request
+
+POINTS = (0.5, 0.9, 0.99, 0.999)
+FIXED = 8
+KEPT = 32
+LATE = 0.001
+"""A client that sends later than this (p99) has measured itself."""
+
+Mix = Callable[[random.Random], float]
+
+
+def two_kinds(chance: random.Random) -> float:
+    """90 % take 5 ms, 10 % take 50 ms."""
+    return 0.05 if chance.random() < 0.1 else 0.005
+
+
+def log_normal(chance: random.Random) -> float:
+    """Return a service time of 9.5 ms in the mean and 5.8 ms in the middle, at most 0.2 s."""
+    return min(0.2, chance.lognormvariate(-5.156, 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Capacity and load."""
+
+    workers: int = 8
+    threads: int = 1
+    rate: float = 500.0
+    mix: Mix = two_kinds
+    modes: tuple[str, ...] = ("new", "pool")
+    stops: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """How many requests run at once."""
+        return self.workers * self.threads
+
+
+CASES = {
+    "8x1": Case(modes=("new", "pool", "fixed")),
+    "2x4": Case(workers=2, threads=4, modes=("new", "pool", "fixed")),
+    "stopped": Case(stops=True),
+    "log-normal": Case(mix=log_normal),
+    "80%": Case(rate=674.0),
+    "16x1": Case(workers=16, rate=1000.0),
+    "saturation": Case(modes=("newcomers",)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a worker is stopped, and until when."""
+
+    at: float
+    until: float
+
+
+def _fastfork(port: int, case: Case) -> list[str]:
+    command = servers.fastfork(port, case.workers, app="apps:work")
+    return command if case.threads == 1 else [*command, "--threads", str(case.threads)]
+
+
+def _gunicorn(port: int, workers: int, *options: str) -> list[str]:
+    where = ["-b", f"127.0.0.1:{port}", "-w", str(workers)]
+    return [f"{servers.PEERS}/gunicorn", *options, *where, "apps:work"]
+
+
+def _granian(port: int, case: Case) -> list[str]:
+    lean = ["--interface", "wsgi", "--http", "1", "--no-ws"]
+    size = ["--workers", str(case.workers), "--blocking-threads", str(case.threads)]
+    return [f"{servers.PEERS}/granian", *lean, "--port", str(port), *size, "apps:work"]
+
+
+def _uwsgi(port: int, case: Case) -> list[str]:
+    where = ["--http", f"127.0.0.1:{port}", "--http-keepalive", "--master", "--die-on-term"]
+    size = ["--processes", str(case.workers), "--threads", str(case.threads)]
+    lean = ["--disable-logging", "--module", "apps:work"]
+    return [f"{servers.PEERS}/uwsgi", *where, *size, *lean]
+
+
+# As many lanes as the case has; sync has no threads, and gthread is shown in both shapes.
+COMMANDS: dict[str, Callable[[int, Case], list[str]]] = {
+    "fastfork": _fastfork,
+    "gunicorn-sync": lambda port, case: _gunicorn(port, case.lanes, "-k", "sync"),
+    "gthread-x1": lambda port, case: _gunicorn(port, case.lanes, "-k", "gthread", "--threads=1"),
+    "gthread-x4": lambda port, case: _gunicorn(
+        port, case.lanes // 4, "-k", "gthread", "--threads=4"
+    ),
+    "granian": _granian,
+    "uwsgi": _uwsgi,
+}
+
+
+def arrivals(case: Case, *, mode: str, seconds: float, seed: int) -> list[Request]:
+    """Return the requests of a case: the same for the same seed."""
+    chance = random.Random(seed)
+    requests = []
+    now = 0.1
+    while (now := now + chance.expovariate(case.rate)) < seconds:
+        requests.append(Request(at=now, service=case.mix(chance), fresh=mode == "new"))
+    return requests
+
+
+def ideal(requests: list[Request], *, case: Case, stop: Stop | None) -> list[float]:
+    """Return the waiting times in one queue; at *stop* the first worker's lanes pause."""
+    free = [(0.0, lane) for lane in range(case.lanes)]
+    waits = []
+    for request in requests:
+        while True:
+            free_at, lane = free[0]
+            start = max(request.at, free_at)
+            stopped = stop if lane < case.threads else None
+            if not stopped or not stopped.at <= start < stopped.until:
+                break
+            heapq.heapreplace(free, (stopped.until, lane))
+        end = start + request.service
+        if stopped and start < stopped.at < end:
+            end += stopped.until - stopped.at
+        else:
+            waits.append(start - request.at)
+        heapq.heapreplace(free, (end, lane))
+    return waits
+
+
+def pids_of(port: int, *, count: int) -> list[int]:
+    """Return the pids of the workers that answer, *count* at most; the server is warm then."""
+    seen: set[int] = set()
+    for _ in range(200):
+        connection = Connection(port)
+        seen.add(int(connection.ask(LAST_REQUEST)))
+        connection.close()
+        if len(seen) >= count:
+            break
+    return sorted(seen)
+
+
+@contextmanager
+def stopping(pid: int, stop: Stop) -> Iterator[None]:
+    """Stop process *pid* as told, from now on."""
+    timers = [
+        threading.Timer(stop.at, os.kill, (pid, signal.SIGSTOP)),
+        threading.Timer(stop.until, os.kill, (pid, signal.SIGCONT)),
+    ]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.join()
+
+
+def own_requests(answers: list[Answer], *, pid: int, case: Case, stop: Stop) -> set[int]:
+    """Return the indexes of what the stopped worker was running, one for each of its lanes at most."""
+    inside = [
+        index
+        for index, answer in enumerate(answers)
+        if answer.body == str(pid).encode() and answer.sent < stop.at and answer.done > stop.until
+    ]
+    return {*inside[: case.threads]}
+
+
+def at(points: list[float], part: float) -> float:
+    """Return the percentile of sorted *points*."""
+    return points[min(len(points) - 1, int(part * len(points)))]
+
+
+def row(name: str, waits: list[float], *, best: float) -> str:
+    """Render the percentiles in milliseconds, and how far the third is from the ideal."""
+    waits = sorted(waits)
+    cells = "".join(f"{at(waits, part) * 1000:9.1f}" for part in POINTS)
+    return f"{name:15}{cells}{at(waits, POINTS[2]) / best:9.2f}"
+
+
+def remarks(player: Player) -> str:
+    """Render what went wrong, and whether the client was punctual."""
+    failed = sum(answer.done == inf for answer in player.answers)
+    late = at(sorted(answer.late for answer in player.answers), 0.99)
+    flag = "  LATE CLIENT" if late > LATE else ""
+    return f"{failed:8d}{player.opened:7d}{player.retried:7d}{late * 1000:9.2f}{flag}"
+
+
+def measure(name: str, case: Case, *, mode: str, requests: list[Request], best: float) -> str:
+    """Play *requests* against the server *name*; return its row."""
+    port = servers.free_port()
+    with servers.running(COMMANDS[name](port, case), port, body=None):
+        pids = pids_of(port, count=case.workers)
+        player = Player(port, requests, limit=FIXED if mode == "fixed" else None)
+        apart: set[int] = set()
+        if case.stops and (stop := stop_of(requests)):
+            pid = random.Random(len(requests)).choice(pids)
+            with stopping(pid, stop):
+                player.play()
+            apart = own_requests(player.answers, pid=pid, case=case, stop=stop)
+        else:
+            player.play()
+    waits = [
+        answer.done - request.at - request.service
+        for index, (answer, request) in enumerate(zip(player.answers, requests, strict=True))
+        if index not in apart
+    ]
+    return row(name, waits, best=best) + remarks(player)
+
+
+def stop_of(requests: list[Request]) -> Stop:
+    """Return the second in the middle."""
+    middle = requests[-1].at / 2
+    return Stop(at=middle - 0.5, until=middle + 0.5)
+
+
+def saturate(name: str, case: Case, *, seconds: float) -> str:
+    """Let kept connections ask without pause and newcomers once; return the row."""
+    service = 0.02
+    count = int(seconds * case.lanes / service)
+    requests = [Request(at=0.0, service=service) for _ in range(count)]
+    requests += [
+        Request(at=0.5 + turn * 0.05, service=service, fresh=True)
+        for turn in range(int((seconds - 1) / 0.05))
+    ]
+    port = servers.free_port()
+    with servers.running(COMMANDS[name](port, case), port, body=None):
+        pids_of(port, count=case.workers)
+        player = Player(port, requests, limit=KEPT)
+        player.play()
+    span = [a.done - a.sent for a in player.answers[:count] if a.done < inf]
+    fair = fmean(span) - service
+    newcomers = [a.done - r.at - service for a, r in zip(player.answers, requests, strict=True)]
+    return row(name, newcomers[count:], best=fair) + remarks(player)
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--servers", nargs="+", choices=COMMANDS, default=[*COMMANDS])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=[*CASES])
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def compare(label: str, case: Case, *, mode: str, chosen: argparse.Namespace) -> None:
+    """Print the table of one case and mode."""
+    head = "".join(f"{f'p{part * 100:g}':>9}" for part in POINTS)
+    print(f"\n{label} {mode}: {case.workers} workers x {case.threads}, waiting in milliseconds")
+    against = "x fair" if mode == "newcomers" else "x ideal"
+    print(f"{'':15}{head}{against:>9}{'failed':>8}{'conns':>7}{'again':>7}{'late p99':>9}")
+    if mode != "newcomers":
+        requests = arrivals(case, mode=mode, seconds=chosen.seconds, seed=chosen.seed)
+        waits = sorted(ideal(requests, case=case, stop=stop_of(requests) if case.stops else None))
+        best = at(waits, 0.99)
+        print(row("ideal", waits, best=best), flush=True)
+    for name in chosen.servers:
+        if name == "fastfork" and case.threads > 1 and not servers.knows("--threads"):
+            print("fastfork has no --threads")
+            continue
+        try:
+            if mode == "newcomers":
+                line = saturate(name, case, seconds=chosen.seconds)
+            else:
+                line = measure(name, case, mode=mode, requests=requests, best=best)
+        except RuntimeError as problem:
+            line = f"{name}: {problem}"
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Compare the servers in each case."""
+    chosen = options()
+    if chosen.seconds < 3:
+        sys.exit("less than 3 seconds show no p99")
+    allow_open_files(8192)
+    servers.prepare()
+    for label in chosen.cases:
+        for mode in CASES[label].modes:
+            compare(label, CASES[label], mode=mode, chosen=chosen)
+
+
+if __name__ == "__main__":
+    main()
