@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test test-long lint fmt bench asan wheel clean
+.PHONY: help serve build test test-long lint fmt docs bench asan wheel clean
 
 help:  ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,7 +23,7 @@ test: build  ## C units under sanitizers, then the whole Python suite
 	$(BIN)/python -m pytest
 
 test-long: build  ## what takes minutes: 1000 kills, soak
-	FASTFORK_LONG=1 $(BIN)/python -m pytest -m long --timeout 1200
+	$(BIN)/python -m pytest -m long --timeout 1200
 
 lint: $(VENV)/lint  ## style, types and layers; changes nothing
 	$(BIN)/ruff check .
@@ -37,6 +37,9 @@ fmt: $(VENV)/lint  ## format Python and C in place
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CFILES)
+
+docs: build  ## write the table of settings into README.md
+	$(BIN)/python docs/settings.py
 
 bench: build  ## compare with other servers (needs wrk; peers get an environment of their own)
 	$(BIN)/python bench/macro/compare.py

@@ -1,0 +1,45 @@
+"""The READMEs say what holds now."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_table_of_settings_is_fresh() -> None:
+    text = (ROOT / "README.md").read_text()
+    script = "import sys, settings; sys.stdout.write(settings.refresh(sys.stdin.read()))"
+
+    fresh = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        input=text,
+        cwd=ROOT / "docs",
+    ).stdout
+
+    assert fresh == text, "run: make docs"
+
+
+def test_tests_that_the_core_names_exist() -> None:
+    rules = [
+        line
+        for line in (ROOT / "ext" / "core" / "README.md").read_text().splitlines()
+        if re.match(r"\| \d+ \|", line)
+    ]
+    named = {name for line in rules for name in re.findall(r"`(\w+)`", line.rpartition("| ")[2])}
+    named = {name for name in named if name.count("_") > 2 and name.islower()}
+
+    there = "".join(
+        path.read_text()
+        for path in (ROOT / "tests").rglob("test_*.*")
+        if path.suffix in {".c", ".py"}
+    )
+
+    assert len(named) > 20
+    assert {name for name in named if not re.search(rf"\b{name}\(|\({name}\)", there)} == set()
