@@ -7,8 +7,10 @@ if (cluster.isPrimary) {
     cluster.fork();
 } else {
     const head = { "Content-Type": "text/plain", "Content-Length": "13" };
-    http.createServer((request, response) => {
+    const server = http.createServer((request, response) => {
         response.writeHead(200, head);
         response.end("Hello, World!");
-    }).listen(Number(process.argv[2]), "127.0.0.1");
+    });
+    server.keepAliveTimeout = 3600e3; // 5 s by default: shorter than a bench
+    server.listen(Number(process.argv[2]), "127.0.0.1");
 }

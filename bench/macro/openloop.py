@@ -59,6 +59,7 @@ class Player:
     """Plays *requests* against a port; kept connections form a pool, last used first.
 
     The pool grows as needed up to *limit*; beyond it requests wait here, first come first served.
+    Make it before 1000 descriptors are open: select() knows no more.
     """
 
     def __init__(self, port: int, requests: Sequence[Request], *, limit: int | None = None) -> None:
@@ -96,7 +97,8 @@ class Player:
         self._start = time.monotonic()
         while self._open_answers and (now := self._now()) < end:
             while due < len(self._requests) and self._requests[due].at <= now:
-                self.answers[due].late = self._now() - self._requests[due].at
+                if self._requests[due].at > 0:  # the others are a crowd that waits at the door
+                    self.answers[due].late = self._now() - self._requests[due].at
                 self._submit(due)
                 due += 1
             until = self._requests[due].at if due < len(self._requests) else end
@@ -156,7 +158,6 @@ class Player:
         try:
             body = body_of(conn.got)
         except ValueError:  # an answer, but none that counts
-            conn.answers = 0
             self._lose(conn)
             return
         if body is not None:

@@ -203,7 +203,7 @@ def row(name: str, waits: list[float], *, best: float) -> str:
 def remarks(player: Player) -> str:
     """Render what went wrong, and whether the client was punctual."""
     failed = sum(answer.done == inf for answer in player.answers)
-    late = at(sorted(answer.late for answer in player.answers), 0.99)
+    late = at(sorted(answer.late for answer in player.answers if answer.late), 0.99)
     flag = "  LATE CLIENT" if late > LATE else ""
     return f"{failed:8d}{player.opened:7d}{player.retried:7d}{late * 1000:9.2f}{flag}"
 
