@@ -82,21 +82,6 @@ int ff_dispatcher_listen(struct ff_dispatcher *d, int fd)
     return (int)d->listeners++;
 }
 
-void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog)
-{
-    if (d->is_closing)
-        return;
-    if (drain_backlog) {
-        for (size_t i = 0; i < d->listeners; i++)
-            d->listener[i].is_readable = true;
-        ff_dispatcher_deal(d);
-    }
-    d->is_closing = true;
-    for (size_t i = 0; i < d->listeners; i++)
-        ff_poller_remove(d->poller, d->listener[i].fd);
-    d->listeners = 0;
-}
-
 int ff_dispatcher_watch(struct ff_dispatcher *d, int fd)
 {
     return ff_poller_add(d->poller, fd, FF_POLL_IN, tag_of(TAG_WATCHED, (uint32_t)fd));
@@ -149,7 +134,7 @@ int ff_dispatcher_lease(struct ff_dispatcher *d)
 
 void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane)
 {
-    d->lane[lane]->is_ready = true;
+    d->lane[lane]->is_ready = d->lane[lane]->send_end >= 0; /* no more once the server stops */
     d->room[lane] = lane_room(d, lane);
     ff_dispatcher_deal(d);
 }
@@ -165,14 +150,6 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane)
     ff_dispatcher_rest(d, lane);
     d->lane[lane]->send_end = ff_sock_close(d->lane[lane]->send_end);
     d->lane[lane]->receive_end = ff_sock_close(d->lane[lane]->receive_end);
-}
-
-void ff_dispatcher_close_channels(struct ff_dispatcher *d)
-{
-    for (size_t i = 0; i < d->lanes; i++) {
-        ff_dispatcher_rest(d, (uint16_t)i);
-        d->lane[i]->send_end = ff_sock_close(d->lane[i]->send_end);
-    }
 }
 
 /* ---- dealing ---- */
@@ -284,9 +261,30 @@ static bool all_full(struct ff_dispatcher *d)
     return true;
 }
 
+static bool has_ready_lane(const struct ff_dispatcher *d)
+{
+    size_t i = 0;
+    while (i < d->lanes && !d->lane[i]->is_ready)
+        i++;
+    return i < d->lanes;
+}
+
+static void end_lanes(struct ff_dispatcher *d)
+{
+    if (d->escrow.list[FF_LIST_WAITING].count > 0 && has_ready_lane(d))
+        return;
+    ff_keeper_end_waiting(d);
+    for (size_t i = 0; i < d->lanes; i++) {
+        ff_dispatcher_rest(d, (uint16_t)i);
+        d->lane[i]->send_end = ff_sock_close(d->lane[i]->send_end);
+    }
+}
+
 void ff_dispatcher_deal(struct ff_dispatcher *d)
 {
     bool is_full = false;
+    if (d->is_ending)
+        ff_keeper_end_parked(d);
     atomic_store(&d->page->all_full, 0);
     for (int n = 0; n < DEALS_PER_PASS; n++) {
         size_t cursor = d->cursor;
@@ -309,6 +307,32 @@ void ff_dispatcher_deal(struct ff_dispatcher *d)
             send_batch(d, (uint16_t)i);
     if (!d->is_closing && d->starved_until_ms == 0)
         poll_listeners(d, !is_full);
+    if (d->is_ending)
+        end_lanes(d);
+}
+
+/* ---- the end ---- */
+
+void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog)
+{
+    if (d->is_closing)
+        return;
+    for (size_t i = 0; i < d->listeners; i++)
+        d->listener[i].is_readable = drain_backlog;
+    while (accept_one(d))
+        continue;
+    d->is_closing = true;
+    for (size_t i = 0; i < d->listeners; i++)
+        ff_poller_remove(d->poller, d->listener[i].fd);
+    d->listeners = 0;
+    ff_dispatcher_deal(d);
+}
+
+void ff_dispatcher_close_channels(struct ff_dispatcher *d)
+{
+    d->is_ending = true;
+    atomic_store(&d->page->is_ending, 1);
+    ff_dispatcher_deal(d);
 }
 
 /* ---- the loop ---- */

@@ -47,6 +47,7 @@ struct ff_dispatcher {
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
     bool is_closing;          /* never accept again */
+    bool is_ending;           /* lanes end when nothing waits for them */
     bool turn;                /* alternates between accepting and dealing again */
     size_t listeners, next_listener;
     struct ff_listener listener[FF_LISTENERS_MAX];
@@ -65,8 +66,8 @@ void ff_dispatcher_free(struct ff_dispatcher *d);
 /* Accept on `fd` (borrowed, listening, non-blocking). Its number, or -errno (-ENOSPC: too many). */
 int ff_dispatcher_listen(struct ff_dispatcher *d, int fd);
 
-/* Accept no more; with `drain_backlog`, everything that waits in the kernel's queues first (as
- * far as lanes and table have room). The listeners may be closed afterwards. */
+/* Accept no more; with `drain_backlog`, everything that waits in the kernel's queues first (as far
+ * as the table has room). The listeners may be closed afterwards. */
 void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog);
 
 /* Report `fd` from wait whenever it is readable, or stop doing so. 0 or -errno. */
@@ -84,7 +85,8 @@ void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane);
 /* Closes a lane whose worker is gone and recovered (keeper.h). */
 void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
 
-/* Closes the sending ends: each worker drains its queue and then reads the end. */
+/* The server stops: what is parked is closed, what waits is still dealt, and then the sending ends
+ * are closed: each worker drains its queue and reads the end. */
 void ff_dispatcher_close_channels(struct ff_dispatcher *d);
 
 /* Accepts, deals and keeps until a watched descriptor is readable or `timeout_ms` passed (-1: no

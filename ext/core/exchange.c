@@ -59,7 +59,9 @@ ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size
 
 bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c)
 {
-    return c->work->request.keep_alive && lane->mode != FF_LANE_ENDING && ff_conn_has_whole_body(c);
+    const struct ff_page *page = lane->config.seat.page;
+    return c->work->request.keep_alive && ff_conn_has_whole_body(c) &&
+           !atomic_load_explicit(&page->is_ending, memory_order_relaxed);
 }
 
 /* Sends the output and `n` octets of `data` behind it. Returns when at most

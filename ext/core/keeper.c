@@ -98,6 +98,23 @@ void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag)
         unpark(d, id);
 }
 
+void ff_keeper_end_parked(struct ff_dispatcher *d)
+{
+    uint32_t id;
+    while ((id = d->escrow.list[FF_LIST_PARKED].first)) {
+        unpark(d, id);
+        if (ff_escrow_is_in(&d->escrow, id, FF_LIST_PARKED))
+            release(d, id, false);
+    }
+}
+
+void ff_keeper_end_waiting(struct ff_dispatcher *d)
+{
+    uint32_t id;
+    while ((id = d->escrow.list[FF_LIST_WAITING].first))
+        release(d, id, false);
+}
+
 static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
 {
     uint32_t first = d->escrow.list[list].first;

@@ -22,6 +22,13 @@ void ff_keeper_collect(struct ff_dispatcher *d);
  * it. */
 void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag);
 
+/* The server stops. A parked connection that has something to say waits for a lane, the others are
+ * closed. */
+void ff_keeper_end_parked(struct ff_dispatcher *d);
+
+/* No lane will ever be free again: closes what waits for one. */
+void ff_keeper_end_waiting(struct ff_dispatcher *d);
+
 /* Closes what has been parked or lingering for too long. */
 void ff_keeper_expire(struct ff_dispatcher *d);
 

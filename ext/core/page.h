@@ -38,7 +38,8 @@ struct ff_conn_line {
 };
 
 struct ff_page {
-    uint32_t conns_max; /* ids are 1..conns_max; 0 means none */
+    uint32_t conns_max;         /* ids are 1..conns_max; 0 means none */
+    _Atomic uint32_t is_ending; /* the server stops: every answer says that it is the last one */
     /* the master sleeps until a lane has room: ring the bell */
     _Alignas(64) _Atomic uint32_t all_full;
     struct ff_lane_line lane[FF_LANES_MAX];

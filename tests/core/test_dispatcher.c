@@ -138,6 +138,40 @@ TEST(stopping_takes_the_backlog_along_if_asked)
     stage_close(s);
 }
 
+TEST(the_end_waits_until_all_that_had_connected_is_dealt)
+{
+    struct stage *s = stage_open(512, 1);
+    int client[300];
+    for (int i = 0; i < 300; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET);
+    }
+    ff_dispatcher_stop_accepting(s->d, true);
+    ff_dispatcher_close_channels(s->d);
+    CHECK(s->d->stats.accepted == 300);
+    for (int i = 0; i < 300; i++) {
+        CHECK(strstr(stage_read(s, client[i]), "200 OK"));
+        close(client[i]);
+    }
+    CHECK(ff_lane_wait(s->lane[0]) == -ESHUTDOWN);
+    stage_close(s);
+}
+
+TEST(the_end_without_a_lane_closes_what_waits_and_what_is_parked)
+{
+    struct stage *s = stage_open(8, 1);
+    int waiting = stage_connect(s), parked = stage_connect(s);
+    stage_send(parked, GET);
+    CHECK(strstr(stage_read(s, parked), "200 OK"));
+    stage_kill(s, 0);
+    stage_send(waiting, GET);
+    ff_dispatcher_stop_accepting(s->d, true);
+    ff_dispatcher_close_channels(s->d);
+    CHECK(stage_is_ended(s, waiting) && stage_is_ended(s, parked));
+    close(waiting), close(parked);
+    stage_close(s);
+}
+
 TEST(lanes_are_bounded_and_their_numbers_used_again)
 {
     struct stage *s = stage_open(8, 2);
