@@ -26,12 +26,16 @@ def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
             "fastfork.run was called in a worker, while it imports the application;"
             " put the call under: if __name__ == '__main__'"
         )
-    if isinstance(app, str):
-        serve(resolve({**settings, "app": app}, os.environ), keep_fds=_open_fds())
-        return
-    name = getattr(app, "__qualname__", type(app).__name__)
-    ready = application.check(app, name=name)
-    serve(resolve({**settings, "app": name}, os.environ), load=lambda: ready, keep_fds=_open_fds())
+    load = None
+    if not isinstance(app, str):
+        name = getattr(app, "__qualname__", type(app).__name__)
+        ready = application.check(app, name=name)
+        app, load = name, lambda: ready
+    resolved = resolve({**settings, "app": app}, os.environ)
+    from fastfork.supervisor.signals import handlers_restored
+
+    with handlers_restored():
+        serve(resolved, load=load, keep_fds=_open_fds())
 
 
 def serve(

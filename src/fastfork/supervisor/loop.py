@@ -71,6 +71,8 @@ class Master:
         limit = connection_limit(settings.max_connections, open_files=raise_open_files())
         binds = [parse_bind(text) for text in settings.bind]
         with ExitStack() as stack:
+            # First in and last out: no signal may end the process between a file made and a file removed.
+            self._inbox = stack.enter_context(SignalInbox())
             if settings.pid is not None:
                 self._pidfile = PidFile(settings.pid)
                 self._pidfile.write()
@@ -79,7 +81,6 @@ class Master:
             stack.callback(self._close_listeners)
             self._dispatcher = Dispatcher(max_connections=limit, keep_alive=settings.keep_alive)
             stack.callback(self._dispatcher.close)
-            self._inbox = stack.enter_context(SignalInbox())
             self._watch(self._inbox.fd, self._on_signals)
             stack.callback(self._end_workers)
             self._start()
@@ -183,7 +184,9 @@ class Master:
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if self._is_open:
             self._dispatcher.ready(slot.lane)
-        elif all(slot.worker and slot.worker.is_ready for slot in self._slots):
+        elif not self._is_stopping and all(
+            slot.worker and slot.worker.is_ready for slot in self._slots
+        ):
             self._open()
 
     def _on_end(self, slot: Slot, worker: Worker) -> None:

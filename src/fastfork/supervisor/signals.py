@@ -1,17 +1,20 @@
 """Signals as intents of the operator, in the order they came.
 
-The handlers do nothing: the interpreter writes each signal's number to a socket that the dispatcher
+The handlers do nothing: the interpreter writes each signal's number to a pipe that the dispatcher
 watches, so a signal never interrupts the master between two statements, and two signals count as two.
+A pipe holds 65,536 of them (a socket some 300), so that a storm doesn't drown the one that matters.
 """
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
+from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -40,26 +43,29 @@ INTENTS: dict[int, Intent] = {
 }
 
 
+@contextmanager
+def handlers_restored() -> Iterator[None]:
+    """Put the handlers of before back at the end, for a process that goes on after the server."""
+    before = {number: signal.getsignal(number) for number in INTENTS}
+    yield
+    for number, handler in before.items():
+        # None: it was not installed from Python, so Python can't put it back.
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 class SignalInbox:
-    """Collects signals while it is entered; what was installed before comes back at the end."""
+    """Collects signals while it is entered; from then on they do nothing: the end is near already."""
 
     def __init__(self) -> None:
-        self._ours, self._theirs = socket.socketpair()
-        self._before: dict[int, Any] = {}
+        self.fd, self._theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        """Readable when a signal came."""
         self._wakeup_before = -1
-
-    @property
-    def fd(self) -> int:
-        """The descriptor that is readable when a signal came."""
-        return self._ours.fileno()
 
     def __enter__(self) -> Self:
         """Start collecting."""
-        self._ours.setblocking(False)
-        self._theirs.setblocking(False)
-        self._wakeup_before = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+        self._wakeup_before = signal.set_wakeup_fd(self._theirs, warn_on_full_buffer=False)
         for number in INTENTS:
-            self._before[number] = signal.signal(number, _ignore)
+            signal.signal(number, _ignore)
         return self
 
     def __exit__(
@@ -69,17 +75,18 @@ class SignalInbox:
         trace: TracebackType | None,
     ) -> None:
         """Stop collecting."""
-        for number, handler in self._before.items():
-            # None: it was not installed from Python, so Python can't put it back.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        # Handlers would go with the interpreter, and the process would end by the next signal.
+        for number, intent in INTENTS.items():
+            if intent is not Intent.REAP:
+                signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wakeup_before)
-        self._ours.close()
-        self._theirs.close()
+        os.close(self.fd)
+        os.close(self._theirs)
 
     def read(self) -> list[int]:
         """Return the signals that came since the last call, in order."""
         try:
-            return list(self._ours.recv(4096))
+            return list(os.read(self.fd, 65_536))
         except BlockingIOError:
             return []
 

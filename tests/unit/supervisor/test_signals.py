@@ -13,6 +13,7 @@ from fastfork.supervisor.signals import (
     INTENTS,
     Intent,
     SignalInbox,
+    handlers_restored,
     hold_back,
     intent_of,
     let_through,
@@ -23,7 +24,7 @@ from fastfork.supervisor.signals import (
 @pytest.fixture
 def inbox() -> Iterator[SignalInbox]:
     """Give an inbox that collects the signals of this process."""
-    with SignalInbox() as inbox:
+    with handlers_restored(), SignalInbox() as inbox:
         yield inbox
 
 
@@ -72,6 +73,13 @@ def test_no_signal_of_the_table_kills_the_master(inbox: SignalInbox, number: int
     assert collect(inbox, 1) == [number]
 
 
+def test_signal_after_the_end_does_nothing() -> None:
+    with handlers_restored():
+        with SignalInbox():
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_empty_inbox_gives_nothing(inbox: SignalInbox) -> None:
     assert inbox.read() == []
 
@@ -79,7 +87,7 @@ def test_empty_inbox_gives_nothing(inbox: SignalInbox) -> None:
 def test_handlers_of_before_come_back() -> None:
     before = [signal.getsignal(number) for number in INTENTS]
 
-    with SignalInbox():
+    with handlers_restored(), SignalInbox():
         pass
 
     assert [signal.getsignal(number) for number in INTENTS] == before
