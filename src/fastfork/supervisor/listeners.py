@@ -88,7 +88,13 @@ def _open_unix(bind: UnixBind, *, backlog: int) -> Listener:
 
 
 def _adopt(bind: FdBind, *, backlog: int) -> Listener:
-    with socket.socket(fileno=os.dup(bind.fd)) as sock:
+    fd = os.dup(bind.fd)
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError:
+        os.close(fd)
+        raise
+    with sock:
         if sock.type != socket.SOCK_STREAM:
             raise OSError(errno.EPROTOTYPE, os.strerror(errno.EPROTOTYPE))
         return _listen(sock, backlog=backlog)

@@ -80,11 +80,11 @@ def _work(job: Job, *, verdict: int) -> int:
         lane = _sit_down(job)
     except FastforkError as error:
         told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")
-        os.write(verdict, told[:_VERDICT_ROOM])
+        _say(verdict, told[:_VERDICT_ROOM])
         return error.exit_code
     gc.freeze()
     signal.signal(signal.SIGTERM, lambda number, frame: lane.drain())
-    os.write(verdict, READY)
+    _say(verdict, READY)
     os.close(verdict)
     wsgi.serve(
         lane,
@@ -96,6 +96,13 @@ def _work(job: Job, *, verdict: int) -> int:
         multiprocess=job.settings.workers != 1,
     )
     return 0
+
+
+def _say(verdict: int, what: bytes) -> None:
+    try:
+        os.write(verdict, what)
+    except BrokenPipeError:
+        pass  # the master is gone: the lane will tell
 
 
 def _sit_down(job: Job) -> Lane:
