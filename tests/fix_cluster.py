@@ -54,15 +54,30 @@ class Cluster(Server):
         """Return which worker answers a new connection."""
         return answer(self.ask())
 
-    def master_fds(self) -> int:
-        """Return how many descriptors the master has open."""
-        return len(open_fds(self.pid))
+    def worker_at(self, gate: Gate) -> int:
+        """Return the worker whose request stands at *gate*."""
+        gate.wait_for_request()
+        return wait_until(
+            lambda: next((w for w in self.workers if str(gate.path) in open_fds(w).values()), 0)
+        )
+
+    def wait_for_rest(self) -> None:
+        """Wait until every worker sleeps: its last answer is out, and all that comes after it done."""
+        wait_until(lambda: all(_is_asleep(pid) for pid in self.workers))
+
+    def master_fds(self) -> list[str]:
+        """Return what the master has open, without the numbers that differ each time."""
+        return sorted(re.sub(r"\[\d+\]", "", what) for what in open_fds(self.pid).values())
 
     def wait_for_end(self) -> int:
         """Return the exit code of the master, when no process of the server is left."""
         code = self.process.wait(10)
         wait_until(lambda: not processes_of(self.pid))
         return code
+
+
+def _is_asleep(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def answer(body: bytes) -> Answer:
@@ -75,13 +90,13 @@ class Gate:
     """A request that is inside the application for as long as the test wants."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._writer = -1
         os.mkfifo(path)
 
     def url(self, route: str = "/gate") -> str:
         """The path to ask for."""
-        return f"{route}?path={self._path}"
+        return f"{route}?path={self.path}"
 
     def wait_for_request(self) -> None:
         """Wait until a request stands at the gate."""
@@ -89,8 +104,7 @@ class Gate:
 
     def open(self) -> None:
         """Let the request that stands there, or comes, go on."""
-        if self._writer < 0:
-            self.wait_for_request()
+        self.wait_for_request()
         self.close()
 
     def close(self) -> None:
@@ -100,8 +114,10 @@ class Gate:
             self._writer = -1
 
     def _is_reached(self) -> bool:
+        if self._writer >= 0:
+            return True
         try:
-            self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+            self._writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:  # nobody reads
             return False
         return True
