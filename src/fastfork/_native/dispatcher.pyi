@@ -77,7 +77,7 @@ class Dispatcher:
         """Close a lane for good; call `recover` first. Its number may be leased again."""
 
     def close_lane_channels(self) -> None:
-        """Tell every worker to drain once all that waits is dealt: it serves that, closes the idle, ends."""
+        """Once all that waits is dealt, tell every worker to serve it, close what is idle, and end."""
 
     def stats(self) -> dict[str, int]:
         """Counters since the start and gauges of now.
