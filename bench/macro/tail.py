@@ -104,14 +104,14 @@ def _granian(port: int, case: Case) -> list[str]:
     return [f"{servers.PEERS}/granian", *lean, "--port", str(port), *size, "apps:work"]
 
 
-def _uwsgi(port: int, case: Case) -> list[str]:
-    where = ["--http", f"127.0.0.1:{port}", "--http-keepalive", "--master", "--die-on-term"]
-    size = ["--processes", str(case.workers), "--threads", str(case.threads)]
-    lean = ["--disable-logging", "--module", "apps:work"]
-    return [f"{servers.PEERS}/uwsgi", *where, *size, *lean]
+def _uwsgi(port: int, case: Case, *, way: str) -> list[str]:
+    size = ["--master", "--processes", str(case.workers), "--threads", str(case.threads)]
+    lean = ["--disable-logging", "--die-on-term", "--module", "apps:work"]
+    return [f"{servers.PEERS}/uwsgi", way, f"127.0.0.1:{port}", *size, *lean]
 
 
-# As many lanes as the case has; sync has no threads, and gthread is shown in both shapes.
+# As many lanes as the case has; sync has no threads, and gthread is shown in both shapes. uwsgi's
+# own workers keep connections, or a process of its own in front of them does.
 COMMANDS: dict[str, Callable[[int, Case], list[str]]] = {
     "fastfork": _fastfork,
     "gunicorn-sync": lambda port, case: _gunicorn(port, case.lanes, "-k", "sync"),
@@ -120,7 +120,8 @@ COMMANDS: dict[str, Callable[[int, Case], list[str]]] = {
         port, case.lanes // 4, "-k", "gthread", "--threads=4"
     ),
     "granian": _granian,
-    "uwsgi": _uwsgi,
+    "uwsgi": lambda port, case: _uwsgi(port, case, way="--http11-socket"),
+    "uwsgi-router": lambda port, case: [*_uwsgi(port, case, way="--http"), "--http-keepalive"],
 }
 
 
