@@ -25,6 +25,16 @@ cdef inline object latin1(const char *octets, Py_ssize_t n):
     return PyUnicode_DecodeLatin1(octets, n, NULL)
 
 
+cdef inline object decimal(unsigned int number):
+    cdef char digits[10]
+    cdef int at = 10
+    while at == 10 or number > 0:
+        at -= 1
+        digits[at] = 48 + number % 10
+        number //= 10
+    return ascii(digits + at, 10 - at)
+
+
 cdef inline const char *octets(object text, Py_ssize_t *n) noexcept:
     """Lend the octets of *text*; NULL when it is no str, or has a character beyond latin-1."""
     if not isinstance(text, str) or PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:

@@ -11,7 +11,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.errno cimport EINTR, EIO, EMSGSIZE, ESHUTDOWN, ENOMEM, ETIMEDOUT
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memcmp
 
 from c_http cimport (
@@ -25,10 +25,10 @@ from c_lane cimport (
 )
 from body cimport gather
 from check cimport check
-from environ cimport KEYS, add_fields, add_target, keys_of_known_fields, template
+from environ cimport KEYS, add_fields, add_target, keys_of_known_fields, template_of
 from rendering cimport render_head
 from span cimport span_of
-from text cimport ascii
+from text cimport ascii, decimal
 
 from fastfork._version import __version__
 
@@ -56,18 +56,16 @@ class Mistake(Exception):
 cdef class Environs:
     """Makes the environ of each request, as a copy of its listener's template."""
 
-    cdef list templates
+    cdef list templates, other_keys
     cdef tuple known_keys
-    cdef list other_keys
-    cdef ff_peer peer  # of the last request, with its texts
-    cdef object address, port
+    cdef ff_peer peer  # the template of this listener has its texts
+    cdef uint16_t listener
     cdef ff_buffer scratch
 
     def __cinit__(self, servers, dict constants):
-        self.templates = [template(server, constants) for server in servers]
+        self.templates = [template_of(server, constants) for server in servers]
         self.known_keys = keys_of_known_fields()
         self.other_keys = [""] * KEYS
-        self.address = self.port = ""
 
     def __dealloc__(self):
         ff_buffer_close(&self.scratch)
@@ -76,28 +74,30 @@ cdef class Environs:
         cdef const ff_conn_line *line = ff_tenure_line(lane, conn)
         cdef const ff_http_request *request = &conn.work.request
         cdef const char *head = ff_buffer_head(&conn.work.input)
-        cdef dict environ = PyDict_Copy(self.templates[line.listener])
+        cdef dict template = self.templates[line.listener]
+        if line.peer.family != 0:
+            self.remember(template, line)
+        cdef dict environ = PyDict_Copy(template)
         if request.method.len != 3 or memcmp(head + request.method.at, "GET", 3) != 0:
             environ["REQUEST_METHOD"] = ascii(head + request.method.at, request.method.len)
         if request.target.len != 1 or head[request.target.at] != b"/":
             add_target(environ, request, head, &self.scratch)
         if request.minor == 0:
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
-        if line.peer.family != 0:
-            self.remember(&line.peer)
-            environ["REMOTE_ADDR"] = self.address
-            environ["REMOTE_PORT"] = self.port
         add_fields(environ, request, head, self.known_keys, self.other_keys)
         return environ
 
-    cdef int remember(self, const ff_peer *peer) except -1:
-        """Have the texts of *peer*; most often it is the last one again."""
+    cdef int remember(self, dict template, const ff_conn_line *line) except -1:
+        """Have the peer in the template; most often it is there already."""
         cdef char text[FF_PEER_TEXT_MAX]
-        if self.peer.family != peer.family or memcmp(self.peer.address, peer.address, 16) != 0:
-            self.address = ascii(text, ff_peer_text(peer, text))
-        if self.peer.family == 0 or self.peer.port != peer.port:
-            self.port = str(peer.port)
+        cdef const ff_peer *peer = &line.peer
+        cdef bint is_other = self.listener != line.listener or self.peer.family != peer.family
+        if is_other or memcmp(self.peer.address, peer.address, sizeof(peer.address)) != 0:
+            template["REMOTE_ADDR"] = ascii(text, ff_peer_text(peer, text))
+        if is_other or self.peer.port != peer.port:
+            template["REMOTE_PORT"] = decimal(peer.port)
         self.peer = peer[0]
+        self.listener = line.listener
         return 0
 
 
