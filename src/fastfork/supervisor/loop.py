@@ -195,6 +195,7 @@ class Master:
         self._unwatch(worker.pidfd)
         status = worker.bury()
         slot.worker = None
+        self._reap_strangers()  # they may have stood behind it
         lost = self._dispatcher.recover(slot.lane)
         if self._refusal is not None:
             return
@@ -254,7 +255,7 @@ class Master:
                 self._quit(name_of(number))
             elif intent is Intent.UNKNOWN:
                 self._log.warning(f"{name_of(number)} is not supported in this version; ignored")
-            elif intent is Intent.REAP and os.getpid() == 1:
+            elif intent is Intent.REAP:
                 self._reap_strangers()
 
     def _drain(self, why: str) -> None:
@@ -288,12 +289,17 @@ class Master:
                 slot.worker.kill()
 
     def _reap_strangers(self) -> None:
+        if os.getpid() != 1:
+            return
         # As process 1 the master inherits every orphan of its container. Peek first: a status of our own
         # workers belongs to `_on_end`, which the pidfd calls.
         own = {slot.worker.pid for slot in self._slots if slot.worker}
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
-            os.waitpid(ended.si_pid, 0)
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            pass  # there is nobody left, not even a worker
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
