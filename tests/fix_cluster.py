@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,13 @@ from fix_fds import open_fds
 from fix_processes import Sessions, processes_of, wait_until
 from fix_server import APPS, Server
 from fix_wire import Wire, get
+
+# Deaths in a row earn a worker up to 15 s of waiting; where that is not the question, it waits for none.
+EAGER = [
+    sys.executable,
+    "-c",
+    "from fastfork.supervisor import restart as r; r._CAP = 0.0; import fastfork.cli as c; c.main()",
+]
 
 
 class Answer(NamedTuple):
@@ -32,6 +40,18 @@ class Cluster(Server):
         super().__init__(process, log)
         self.exit_code = 0
         """What the process is expected to end with."""
+        self.fds_of_rest = 0
+        """What the master has open without a connection."""
+
+    def wait_for_start(self) -> None:
+        """Wait until it listens; fail, with what it said, if it ends instead."""
+        super().wait_for_start()
+        self.fds_of_rest = len(open_fds(self.pid))
+
+    @property
+    def path_of_log(self) -> Path:
+        """Where it writes its log."""
+        return self._log
 
     @property
     def pid(self) -> int:
@@ -41,6 +61,13 @@ class Cluster(Server):
     def worker_in(self, slot: int) -> int:
         """Return the pid of the worker that was started last in *slot*."""
         return int(re.findall(rf"worker {slot} \(pid (\d+)\) started", self.log)[-1])
+
+    def replace(self, slot: int, *, by: signal.Signals = signal.SIGKILL) -> int:
+        """End the worker in *slot* by a signal; return the pid of the next one when it serves."""
+        before = self.worker_in(slot)
+        os.kill(before, by)
+        wait_until(lambda: self.worker_in(slot) != before)
+        return self.worker_in(slot)
 
     def ask(self, path: str = "/") -> bytes:
         """Return the body of an answer on a new connection."""

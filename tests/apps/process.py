@@ -73,6 +73,17 @@ def orphan(query: Query) -> str:
     return "done"
 
 
+def dependants(query: Query) -> str:
+    """Leave children behind that end when this worker does."""
+    theirs, ours = os.pipe()
+    for _ in range(int(query["count"])):
+        if os.fork() == 0:
+            os.close(ours)
+            os.read(theirs, 1)
+            os._exit(0)
+    return "done"
+
+
 def lasting_child(query: Query) -> str:
     """Leave a child behind that lives until the gate is opened."""
     pid = os.fork()
@@ -114,6 +125,7 @@ ROUTES: dict[str, Callable[[Query], str]] = {
         fds,
         signals,
         orphan,
+        dependants,
         lasting_child,
         child_that_returns,
         child_that_exits,

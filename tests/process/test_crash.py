@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fix_cluster import Cluster, Gate, Start, answer
+from fix_cluster import Gate, Start, answer
 from fix_fds import open_fds
 from fix_processes import wait_until
 from fix_wire import Connect, get
@@ -18,19 +18,11 @@ from fix_wire import Connect, get
 MakeGate = Callable[[], Gate]
 
 
-def replace(server: Cluster, slot: int, *, by: signal.Signals = signal.SIGKILL) -> int:
-    """Kill the worker in *slot*; return the pid of the next one when it serves."""
-    before = server.worker_in(slot)
-    os.kill(before, by)
-    wait_until(lambda: server.worker_in(slot) != before)
-    return server.worker_in(slot)
-
-
 def test_a_killed_worker_is_replaced_in_its_slot(start: Start) -> None:
     server = start(workers=3)
     before = server.worker_in(1)
 
-    after = replace(server, 1)
+    after = server.replace(1)
 
     assert f"worker 1 (pid {before}) died: SIGKILL; next try at once" in server.log
     assert {server.who() for _ in range(3)} == {
@@ -44,7 +36,7 @@ def test_the_master_has_the_same_descriptors_after_a_crash(start: Start) -> None
     server = start(workers=2)
     before = server.master_fds()
 
-    replace(server, 0)
+    server.replace(0)
 
     wait_until(lambda: server.master_fds() == before)
 
@@ -56,7 +48,7 @@ def test_idle_connections_of_a_killed_worker_live_on(start: Start, connect: Conn
     assert owners == {0, 1}
     server.wait_for_rest()
 
-    replace(server, 0)
+    server.replace(0)
 
     for wire in wires:
         assert wire.send(get()).read_response().status == 200
@@ -99,7 +91,7 @@ def test_half_a_request_in_a_killed_worker_ends_its_connection(
     wire = connect(server).send(get()[:20])
     wait_until(lambda: _holds_a_socket(server.worker_in(0)))
 
-    replace(server, 0)
+    server.replace(0)
 
     assert wire.is_ended()
 
@@ -183,7 +175,7 @@ def test_a_worker_that_keeps_crashing_is_tried_less_and_less_often(
     died = re.compile(r"worker 0 .* died: SIGKILL; next try (?:at once|in ([\d.]+) s)")
 
     for _ in range(4):
-        replace(server, 0)
+        server.replace(0)
 
     delays = [float(delay or 0) for delay in died.findall(server.log)]
     assert delays[0] == 0

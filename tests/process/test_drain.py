@@ -235,10 +235,8 @@ def test_idle_connections_of_a_leaving_worker_live_on(start: Start, connect: Con
     wires = [connect(server).send(get()) for _ in range(10)]
     for wire in wires:
         wire.read_response()
-    victim = server.worker_in(0)
 
-    os.kill(victim, signal.SIGTERM)
-    wait_until(lambda: server.worker_in(0) != victim)
+    server.replace(0, by=signal.SIGTERM)
 
     assert all(wire.send(get()).read_response().status == 200 for wire in wires)
 

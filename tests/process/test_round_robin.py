@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections import Counter
 
 import pytest
 
 from fix_cluster import Cluster, Start
-from fix_processes import wait_until
 
 
 def test_sequential_connections_go_round_in_order(start: Start) -> None:
@@ -45,9 +42,7 @@ def test_forty_parallel_clients_are_spread_evenly(start: Start) -> None:
 
 def test_a_replacement_takes_the_place_of_the_dead_worker_in_the_round(start: Start) -> None:
     server = start(workers=3)
-    before = server.worker_in(1)
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: server.worker_in(1) != before)
+    server.replace(1)
 
     slots = [server.who().slot for _ in range(9)]
     assert slots == [(slots[0] + step) % 3 for step in range(9)]

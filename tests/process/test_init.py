@@ -1,0 +1,79 @@
+"""The master as process 1 of a container."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fix_cluster import Start
+from fix_processes import children_of, wait_until
+
+UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+if os.getuid() != 0:
+    UNSHARE[1:1] = ["--user", "--map-root-user"]
+
+pytestmark = pytest.mark.skipif(
+    subprocess.run([*UNSHARE, "true"], capture_output=True).returncode != 0,
+    reason="this machine allows no PID namespace",
+)
+
+FASTFORK = [*UNSHARE, sys.executable, "-m", "fastfork"]
+
+
+def test_process_1_drains_at_term_and_its_exit_code_arrives(start: Start) -> None:
+    server = start(command=FASTFORK)
+    (master,) = children_of(server.pid)
+    assert "(pid 1)" in server.log
+    assert server.ask()
+
+    os.kill(master, signal.SIGTERM)
+
+    assert server.wait_for_end() == 0
+    assert "stopped" in server.log
+
+
+def test_process_1_reaps_orphans(start: Start) -> None:
+    server = start(command=FASTFORK)
+    (master,) = children_of(server.pid)
+    workers = children_of(master)
+
+    assert server.ask("/orphan?count=30") == b"done"
+
+    wait_until(lambda: children_of(master) == workers)
+    os.kill(master, signal.SIGTERM)
+
+
+def test_process_1_reaps_orphans_that_end_together_with_a_worker(start: Start) -> None:
+    server = start(command=FASTFORK, workers=1)
+    (master,) = children_of(server.pid)
+    (worker,) = children_of(master)
+    assert server.ask("/dependants?count=20") == b"done"
+
+    os.kill(master, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: [_state(pid) for pid in children_of(master)] == ["Z"] * 21)
+    os.kill(master, signal.SIGCONT)
+
+    wait_until(lambda: [_state(pid) for pid in children_of(master)] == ["S"])
+    os.kill(master, signal.SIGTERM)
+
+
+def test_process_1_replaces_a_crashed_worker(start: Start) -> None:
+    server = start(command=FASTFORK, workers=1)
+    (master,) = children_of(server.pid)
+    (victim,) = children_of(master)
+
+    os.kill(victim, signal.SIGKILL)
+
+    wait_until(lambda: server.log.count("worker 0 (pid") == 3)  # started, died, started
+    assert server.ask()
+    os.kill(master, signal.SIGTERM)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
