@@ -62,6 +62,7 @@ cdef extern from "lane.h" nogil:
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)
     void ff_lane_free(ff_lane *lane)
     void ff_lane_leave(ff_lane *lane)
+    void ff_lane_detach(ff_lane *lane)
     int ff_lane_wait(ff_lane *lane)
     int ff_lane_next(ff_lane *lane, ff_conn **out)
 

@@ -9,6 +9,7 @@ from c_lane cimport (
     FF_WAIT_WRITE,
     ff_lane,
     ff_lane_config,
+    ff_lane_detach,
     ff_lane_free,
     ff_lane_leave,
     ff_lane_open,
@@ -56,6 +57,9 @@ cdef class Lane:
 
     def drain(self):
         ff_lane_leave(self.core)
+
+    def detach(self):
+        ff_lane_detach(self.core)
 
     @property
     def requests(self):

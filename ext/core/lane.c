@@ -143,6 +143,8 @@ int ff_lane_wait(struct ff_lane *lane)
 {
     int64_t next = ff_deadlines_next(&lane->deadlines);
     int timeout_ms = -1;
+    if (lane->mode == FF_LANE_DETACHED)
+        return -ESHUTDOWN;
     if (next != INT64_MAX)
         timeout_ms = next <= lane->now_ms          ? 0
                      : next - lane->now_ms > 60000 ? 60000
@@ -206,6 +208,22 @@ void ff_lane_leave(struct ff_lane *lane)
         else
             ff_tenure_drop(lane, c);
     }
+}
+
+void ff_lane_detach(struct ff_lane *lane)
+{
+    ff_page_detach(lane->config.seat.page);
+    lane->mode = FF_LANE_DETACHED;
+    lane->events = lane->next_event = 0;
+    lane->again = NULL;
+    while (lane->next_deal < lane->deals)
+        drop_deal(lane->deal_fd[lane->next_deal++]);
+    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++)
+        if (lane->conn[id]) /* no EPOLL_CTL_DEL: the poller is the parent's, too */
+            lane->conn[id]->fd = ff_sock_close(lane->conn[id]->fd);
+    lane->poller = ff_sock_close(lane->poller);
+    lane->config.seat.channel = ff_sock_close(lane->config.seat.channel);
+    lane->config.seat.bell = ff_sock_close(lane->config.seat.bell);
 }
 
 void ff_lane_free(struct ff_lane *lane)

@@ -25,7 +25,8 @@ struct ff_lane_config {
 enum ff_lane_mode {
     FF_LANE_SERVING,
     FF_LANE_LEAVING, /* this worker ends, the server goes on: connections go back to the master */
-    FF_LANE_ENDING   /* the channel ended: the server stops, or the master is gone */
+    FF_LANE_ENDING,  /* the channel ended: the server stops, or the master is gone */
+    FF_LANE_DETACHED /* this is a child that the application forked */
 };
 
 struct ff_lane {
@@ -52,6 +53,10 @@ struct ff_lane {
 
 /* 0 or -errno. */
 int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out);
+
+/* In a child that the application forked: lets go of all that is the parent's, so that nothing the
+ * child does here reaches a client or the master. Waiting then gives -ESHUTDOWN. */
+void ff_lane_detach(struct ff_lane *lane);
 
 /* Drops every copy without closing a connection. Accepts NULL. */
 void ff_lane_free(struct ff_lane *lane);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static size_t size_of(uint32_t conns_max)
 {
@@ -25,4 +26,13 @@ void ff_page_free(struct ff_page *page)
 {
     if (page)
         munmap(page, size_of(page->conns_max));
+}
+
+void ff_page_detach(struct ff_page *page)
+{
+    uint32_t conns_max = page->conns_max;
+    if (mmap(page, size_of(conns_max), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        _exit(1); /* better no child than one that writes into its parent's connections */
+    page->conns_max = conns_max;
 }

@@ -52,4 +52,8 @@ int ff_page_open(uint32_t conns_max, struct ff_page **out);
 
 void ff_page_free(struct ff_page *page);
 
+/* In a forked child that must not touch it: puts private memory in its place, at the same address.
+ */
+void ff_page_detach(struct ff_page *page);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -259,6 +260,28 @@ TEST(the_end_of_the_channel_lets_the_lane_serve_what_was_queued_first)
     CHECK(s->lane[0]->mode == FF_LANE_ENDING);
     CHECK(ff_lane_wait(s->lane[0]) == -ESHUTDOWN);
     close(client);
+    stage_close(s);
+}
+
+TEST(a_child_that_the_application_forked_reaches_nobody)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s), idle = stage_connect(s), status;
+    stage_send(idle, GET("/idle"));
+    CHECK(ends_with(stage_read(s, idle), "0 /idle"));
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    pid_t child = fork();
+    if (child == 0) {
+        ff_lane_detach(s->lane[0]);
+        ff_exchange_abort(s->lane[0], s->held[0], 500);
+        _exit(ff_lane_wait(s->lane[0]) == -ESHUTDOWN ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(strcmp(stage_read(s, client), "") == 0);
+    CHECK(!stage_is_ended(s, client) && !stage_is_ended(s, idle));
+    CHECK(stage_kill(s, 0) == 1);
+    close(client), close(idle);
     stage_close(s);
 }
 

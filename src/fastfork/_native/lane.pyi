@@ -31,6 +31,12 @@ class Lane:
         Safe in a signal handler (Python level).
         """
 
+    def detach(self) -> None:
+        """Let go of everything, in a child that the application forked; then `wsgi.serve` returns there.
+
+        What the child does with its copy of a request reaches neither a client nor the master.
+        """
+
     @property
     def requests(self) -> int:
         """Requests answered so far."""

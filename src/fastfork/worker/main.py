@@ -83,6 +83,7 @@ def _work(job: Job, *, verdict: int) -> int:
         _say(verdict, told[:_VERDICT_ROOM])
         return error.exit_code
     gc.freeze()
+    os.register_at_fork(after_in_child=lane.detach)
     signal.signal(signal.SIGTERM, lambda number, frame: lane.drain())
     _say(verdict, READY)
     os.close(verdict)
