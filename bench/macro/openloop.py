@@ -102,7 +102,7 @@ class Player:
                 due += 1
             until = self._requests[due].at if due < len(self._requests) else end
             select.select([self._epoll], [], [], max(0.0, until - self._now()))
-            for fd, _ in self._epoll.poll(0):
+            for fd, _ in self._epoll.poll(0, 4):  # few: what is due must not wait for many
                 if conn := self._conns.get(fd):
                     self._advance(conn)
         for conn in [*self._conns.values()]:
