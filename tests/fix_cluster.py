@@ -107,6 +107,11 @@ def _is_asleep(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
+def resident(pid: int) -> int:
+    """Return the resident memory of a process in octets."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def answer(body: bytes) -> Answer:
     """Return what the application `process` said."""
     slot, pid = body.split()

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import random
-import resource
-from pathlib import Path
 
 import pytest
 
-from fix_cluster import EAGER, Start
+from fix_cluster import EAGER, Start, resident
 from fix_load import StartLoad, on_kept_connections, on_new_connections
 from fix_processes import wait_until
 from fix_wire import Connect, get
-
-PAGE = resource.getpagesize()
-
-
-def resident(pid: int) -> int:
-    """Return the resident memory of a process in octets."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 
 
 @pytest.mark.slow
@@ -26,7 +17,7 @@ def resident(pid: int) -> int:
 def test_kills_under_load_cost_at_most_the_requests_that_ran(
     kills: int, start: Start, connect: Connect, load: StartLoad
 ) -> None:
-    server = start(workers=4, command=EAGER)
+    server = start("process:app", "--keep-alive", "3600", workers=4, command=EAGER)
     idle = [connect(server) for _ in range(100)]
     for wire in idle:
         assert wire.send(get()).read_response().status == 200
