@@ -9,6 +9,7 @@ and the service goes on.
 from __future__ import annotations
 
 import os
+import select
 import time
 from io import TextIOBase
 
@@ -30,8 +31,17 @@ def escape(text: str) -> str:
 
 def write_line(fd: int, line: str) -> None:
     """Append *line* to *fd* in one write; what can't be written is lost."""
+    _write(fd, f"{line}\n")
+
+
+def _write(fd: int, text: str) -> None:
+    # A pipe whose reader has stopped, or a terminal at Ctrl-S, would hold the master up with the log.
+    # It can't be made non-blocking: others write to the same open file.
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
     try:
-        os.write(fd, f"{line}\n".encode("utf-8", "backslashreplace"))
+        if room.poll(0):
+            os.write(fd, text.encode("utf-8", "backslashreplace"))
     except OSError:
         pass
 
@@ -87,8 +97,5 @@ class ErrorStream(TextIOBase):
 
     def write(self, text: str) -> int:
         """Write *text* at once."""
-        try:
-            os.write(self._fd, text.encode("utf-8", "backslashreplace"))
-        except OSError:
-            pass
+        _write(self._fd, text)
         return len(text)
