@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fix_cluster import Gate, Start
+from fix_cluster import Gate, Start, answer
+from fix_load import StartLoad, on_kept_connections, on_new_connections
 from fix_processes import processes_of, wait_until
 from fix_wire import Connect, Wire, get
 
@@ -299,3 +300,44 @@ def test_a_stopped_master_goes_on_where_it_was(start: Start, connect: Connect) -
 
     assert fresh.read_response().status == 200
     fresh.close()
+
+
+def test_a_stop_under_load_ends_and_lets_nobody_hang(start: Start, load: StartLoad) -> None:
+    server = start(workers=2)
+    clients = load(server, *[on_new_connections, on_kept_connections] * 4)
+    wait_until(lambda: clients.outcomes["answered"] > 100)
+
+    server.process.terminate()
+
+    assert server.wait_for_end() == 0
+    outcomes = clients.stop()
+    assert outcomes["hung"] == 0
+    assert outcomes["cut"] <= 8 + 4  # who connects between the last accept and the close
+
+
+def test_idle_connections_are_closed_while_another_worker_still_runs_a_request(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start(workers=2)
+    door = gate()
+    wires = [connect(server).send(get()) for _ in range(6)]
+    owners = [answer(wire.read_response().body).pid for wire in wires]
+    connect(server).send(get(door.url()))
+    busy = server.worker_at(door)
+
+    server.process.terminate()
+
+    others = [wire for wire, owner in zip(wires, owners, strict=True) if owner != busy]
+    assert len(others) == 3
+    assert all(wire.is_ended() for wire in others)
+    door.open()
+
+
+def test_a_stopped_worker_is_killed_after_the_graceful_timeout(start: Start) -> None:
+    server = start("process:app", "--graceful-timeout", "0.2", workers=2)
+    os.kill(server.worker_in(0), signal.SIGSTOP)
+
+    server.process.terminate()
+
+    assert server.wait_for_end() == 0
+    assert "worker 0" in server.log.partition("draining")[2]
