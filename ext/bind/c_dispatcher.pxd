@@ -21,6 +21,7 @@ cdef extern from "escrow.h" nogil:
     enum:
         FF_LIST_WAITING
         FF_LIST_PARKED
+        FF_LIST_SILENT
         FF_LIST_LINGER
         FF_LIST_FREE
 
@@ -29,7 +30,7 @@ cdef extern from "escrow.h" nogil:
 
     struct ff_escrow:
         uint32_t touched
-        ff_escrow_list list[516]
+        ff_escrow_list list[517]
 
 
 cdef extern from "poller.h" nogil:
@@ -39,7 +40,7 @@ cdef extern from "poller.h" nogil:
 
 cdef extern from "dispatcher.h" nogil:
     struct ff_dispatcher_stats:
-        uint64_t accepted, dealt, redealt, closed, lost, accept_errors
+        uint64_t accepted, dealt, redealt, taken, closed, lost, accept_errors
 
     struct ff_master_lane:
         int receive_end
@@ -54,7 +55,9 @@ cdef extern from "dispatcher.h" nogil:
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats
 
-    int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, ff_dispatcher **out)
+    int ff_dispatcher_open(
+        uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms, ff_dispatcher **out
+    )
     void ff_dispatcher_free(ff_dispatcher *d)
     int ff_dispatcher_listen(ff_dispatcher *d, int fd)
     void ff_dispatcher_stop_accepting(ff_dispatcher *d, c_bool drain_backlog)

@@ -32,7 +32,7 @@ cdef extern from "conn.h" nogil:
         FF_WAIT_HEAD
         FF_WAIT_BODY
         FF_WAIT_WRITE
-        FF_WAIT_KEEP_ALIVE
+        FF_WAIT_PARK
 
     struct ff_work:
         ff_buffer out

@@ -8,6 +8,7 @@ from c_dispatcher cimport (
     FF_LIST_FREE,
     FF_LIST_LINGER,
     FF_LIST_PARKED,
+    FF_LIST_SILENT,
     FF_LIST_WAITING,
     FF_POLLER_BATCH,
     ff_dispatcher,
@@ -50,11 +51,18 @@ cdef class Dispatcher:
     cdef ff_dispatcher *core
     cdef pid_t pid  # of the process that may use it: a forked child must not touch master state
 
-    def __init__(self, *, int max_connections, double keep_alive):
+    def __init__(self, *, int max_connections, double keep_alive, double silence):
         if self.core != NULL:
             raise RuntimeError("this Dispatcher is open already")
         self.pid = getpid()
-        check(ff_dispatcher_open(max_connections, <long long>(keep_alive * 1000), &self.core))
+        check(
+            ff_dispatcher_open(
+                max_connections,
+                <long long>(keep_alive * 1000),
+                <long long>(silence * 1000),
+                &self.core,
+            )
+        )
 
     def __dealloc__(self):
         if self.core != NULL and self.pid == getpid():
@@ -130,11 +138,12 @@ cdef class Dispatcher:
             "accepted": core.stats.accepted,
             "dealt": core.stats.dealt,
             "redealt": core.stats.redealt,
+            "taken": core.stats.taken,
             "closed": core.stats.closed,
             "lost": core.stats.lost,
             "accept_errors": core.stats.accept_errors,
             "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
-            "parked": core.escrow.list[FF_LIST_PARKED].count,
+            "parked": core.escrow.list[FF_LIST_PARKED].count + core.escrow.list[FF_LIST_SILENT].count,
             "lingering": core.escrow.list[FF_LIST_LINGER].count,
             "waiting": core.escrow.list[FF_LIST_WAITING].count,
             "listening": int(core.is_listening),

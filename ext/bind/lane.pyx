@@ -5,7 +5,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from c_lane cimport (
     FF_WAIT_BODY,
     FF_WAIT_HEAD,
-    FF_WAIT_KEEP_ALIVE,
+    FF_WAIT_PARK,
     FF_WAIT_WRITE,
     ff_lane,
     ff_lane_config,
@@ -29,7 +29,7 @@ cdef class Lane:
         double head_timeout,
         double body_timeout,
         double write_timeout,
-        double keep_alive,
+        double linger,
         size_t body_buffer,
         unsigned int limit_head,
         unsigned int limit_line,
@@ -43,7 +43,7 @@ cdef class Lane:
         config.wait_ms[FF_WAIT_HEAD] = <long long>(head_timeout * 1000)
         config.wait_ms[FF_WAIT_BODY] = <long long>(body_timeout * 1000)
         config.wait_ms[FF_WAIT_WRITE] = <long long>(write_timeout * 1000)
-        config.wait_ms[FF_WAIT_KEEP_ALIVE] = <long long>(keep_alive * 1000)
+        config.wait_ms[FF_WAIT_PARK] = <long long>(linger * 1000)
         config.limits.body_buffer = body_buffer
         config.limits.http.head = limit_head
         config.limits.http.line = limit_line

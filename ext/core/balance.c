@@ -1,5 +1,23 @@
 #include "balance.h"
 
+uint32_t ff_balance_window(uint32_t service_us)
+{
+    if (service_us * FF_WINDOW_MAX <= FF_WINDOW_US)
+        return FF_WINDOW_MAX;
+    return service_us < FF_WINDOW_US ? FF_WINDOW_US / service_us : 1;
+}
+
+uint32_t ff_balance_credit(const struct ff_balance_lane *lane)
+{
+    uint32_t load = lane->queued + lane->running, window = ff_balance_window(lane->service_us);
+    return lane->is_able && !lane->is_overdue && load < window ? window - load : 0;
+}
+
+uint32_t ff_balance_spare(const struct ff_balance_lane *lane)
+{
+    return lane->is_able && !lane->is_overdue && lane->queued == 0 ? 1 : 0;
+}
+
 int ff_balance_rotate(const uint32_t *room, size_t lanes, size_t *cursor)
 {
     for (size_t step = 0; step < lanes; step++) {

@@ -6,19 +6,35 @@
 #ifndef FF_BALANCE_H
 #define FF_BALANCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many dealt connections may wait unclaimed at a lane that is `dealt - claimed` behind. The
- * counters wrap. */
-static inline uint32_t ff_balance_room(uint32_t dealt, uint32_t claimed, uint32_t window)
-{
-    uint32_t queued = dealt - claimed;
-    return queued < window ? window - queued : 0;
-}
+enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000 };
 
-/* Strict rotation: the first lane with room at or after `*cursor`, which moves behind it.
- * `room[i]` is 0 for a lane that is not to be dealt to. The lane, or -1 when none has room. */
+/* What the master knows of a lane when it deals. */
+struct ff_balance_lane {
+    uint32_t queued;     /* dealt, not claimed yet */
+    uint32_t running;    /* claimed or in the application */
+    uint32_t service_us; /* how long its requests take */
+    bool is_able;        /* ready, with descriptors left, not stuck */
+    bool is_overdue;     /* inside one request for too long */
+};
+
+/* How many connections a lane may have, running and queued, that takes `service_us` for one: as
+ * many as it serves in FF_WINDOW_US, so that it never idles between hand-offs, yet nothing waits
+ * long behind another. 1..FF_WINDOW_MAX. */
+uint32_t ff_balance_window(uint32_t service_us);
+
+/* Connections that the lane may get now without any waiting longer than the window. */
+uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
+
+/* Connections that it may get when no lane has credit: one behind a request that is not overdue.
+ * Without it a new connection never gets in while kept-alive ones keep all lanes running. */
+uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
+
+/* Strict rotation: the first lane with room at or after `*cursor`, which moves behind it. The lane,
+ * or -1 when none has room. */
 int ff_balance_rotate(const uint32_t *room, size_t lanes, size_t *cursor);
 
 #endif

@@ -20,6 +20,21 @@ int ff_channel_open(int *send_end, int *receive_end)
     return 0;
 }
 
+static int send_message(int send_end, const struct msghdr *message)
+{
+    if (sendmsg(send_end, message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+        return 0;
+    switch (errno) {
+    case ENOBUFS:
+    case ENOMEM:
+    /* unix(7): more descriptors in flight than RLIMIT_NOFILE; passes as queues drain */
+    case ETOOMANYREFS:
+        return -EAGAIN;
+    default:
+        return -errno;
+    }
+}
+
 int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, size_t n)
 {
     union control control;
@@ -33,17 +48,15 @@ int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, s
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(n * sizeof(int));
     memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-    if (sendmsg(send_end, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-        return 0;
-    switch (errno) {
-    case ENOBUFS:
-    case ENOMEM:
-    /* unix(7): more descriptors in flight than RLIMIT_NOFILE; passes as queues drain */
-    case ETOOMANYREFS:
-        return -EAGAIN;
-    default:
-        return -errno;
-    }
+    return send_message(send_end, &message);
+}
+
+int ff_channel_ping(int send_end)
+{
+    struct ff_deal ping = {0};
+    struct iovec payload = {.iov_base = &ping, .iov_len = sizeof(ping)};
+    struct msghdr message = {.msg_iov = &payload, .msg_iovlen = 1};
+    return send_message(send_end, &message);
 }
 
 /* Copies the descriptors that came with `message` to `fds`; how many. All control data is walked:

@@ -26,6 +26,9 @@ int ff_channel_open(int *send_end, int *receive_end);
  * when no receiver is left. */
 int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, size_t n);
 
+/* Sends a ping: a deal with id 0 and no descriptor. As ff_channel_send. */
+int ff_channel_ping(int send_end);
+
 /* Receives one message into arrays of FF_CHANNEL_BATCH. How many deals came; 0 when the sending
  * end is closed; -EAGAIN; -EPROTO for a message that is not ours (its descriptors are closed). A
  * descriptor that the kernel could not install (the process is out of them) is -1. */

@@ -37,7 +37,7 @@ enum ff_phase {
 };
 
 /* Classes of deadlines, in the order of ff_deadlines_init. */
-enum ff_wait { FF_WAIT_HEAD, FF_WAIT_BODY, FF_WAIT_WRITE, FF_WAIT_KEEP_ALIVE, FF_WAIT_NONE };
+enum ff_wait { FF_WAIT_HEAD, FF_WAIT_BODY, FF_WAIT_WRITE, FF_WAIT_PARK };
 
 struct ff_conn {
     struct ff_deadline deadline; /* first: the lane finds the connection from it */

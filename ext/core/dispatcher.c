@@ -1,7 +1,7 @@
 #include "dispatcher.h"
 
-#include "balance.h"
 #include "clock.h"
+#include "dealer.h"
 #include "keeper.h"
 #include "poller.h"
 
@@ -13,14 +13,21 @@
 
 /* Poller tags: the low byte says what it is. */
 enum { TAG_LISTENER = 1, TAG_BELL, TAG_WATCHED };
-enum { DEALS_PER_PASS = 256, STARVED_MS = 100, FULL_TICK_MS = 100 };
+enum { FULL_TICK_MS = 100 };
 
 static uint64_t tag_of(int kind, uint32_t value)
 {
     return (uint64_t)kind | (uint64_t)value << 8;
 }
 
-int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, struct ff_dispatcher **out)
+void ff_dispatcher_tick(struct ff_dispatcher *d)
+{
+    d->now_us = ff_clock_us();
+    d->now_ms = d->now_us / 1000;
+}
+
+int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
+                       struct ff_dispatcher **out)
 {
     int r = -ENOMEM;
     struct ff_dispatcher *d = calloc(1, sizeof(*d));
@@ -28,7 +35,10 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, struct ff_disp
         goto finish;
     d->poller = d->bell = -1;
     d->keep_alive_ms = keep_alive_ms;
-    d->now_ms = ff_clock_ms();
+    d->silence_ms = silence_ms;
+    d->busy_us = FF_BUSY_US;
+    d->stuck_us = FF_STUCK_US;
+    ff_dispatcher_tick(d);
     if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
         (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0)
         goto finish;
@@ -58,7 +68,7 @@ void ff_dispatcher_free(struct ff_dispatcher *d)
 
 /* ---- listeners and watched descriptors ---- */
 
-static void poll_listeners(struct ff_dispatcher *d, bool on)
+void ff_dispatcher_poll_listeners(struct ff_dispatcher *d, bool on)
 {
     if (d->is_listening == on)
         return;
@@ -94,17 +104,6 @@ int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd)
 
 /* ---- lanes ---- */
 
-static uint32_t lane_room(const struct ff_dispatcher *d, size_t i)
-{
-    const struct ff_master_lane *lane = d->lane[i];
-    const struct ff_lane_line *line = &d->page->lane[i];
-    uint32_t claimed = atomic_load(&line->claimed);
-    if (!lane->is_ready || atomic_load(&line->is_full) ||
-        (lane->is_stalled && claimed == lane->stalled_at))
-        return 0;
-    return ff_balance_room(lane->dealt, claimed, FF_DEAL_WINDOW);
-}
-
 static int free_lane(struct ff_dispatcher *d)
 {
     size_t i = 0;
@@ -135,14 +134,12 @@ int ff_dispatcher_lease(struct ff_dispatcher *d)
 void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane)
 {
     d->lane[lane]->is_ready = d->lane[lane]->send_end >= 0; /* no more once the server stops */
-    d->room[lane] = lane_room(d, lane);
-    ff_dispatcher_deal(d);
+    ff_dealer_deal(d);
 }
 
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 {
     d->lane[lane]->is_ready = false;
-    d->room[lane] = 0;
 }
 
 void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane)
@@ -152,114 +149,7 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane)
     d->lane[lane]->receive_end = ff_sock_close(d->lane[lane]->receive_end);
 }
 
-/* ---- dealing ---- */
-
-/* What is known of a lane's room only shrinks while dealing: it is read anew when it is used up,
- * so that a deal costs the same with one lane and with many. */
-static int choose(struct ff_dispatcher *d)
-{
-    if (d->cursor < d->lanes && d->room[d->cursor] == 0)
-        d->room[d->cursor] = lane_room(d, d->cursor);
-    int lane = ff_balance_rotate(d->room, d->lanes, &d->cursor);
-    if (lane >= 0)
-        return lane;
-    for (size_t i = 0; i < d->lanes; i++)
-        d->room[i] = lane_room(d, i);
-    return ff_balance_rotate(d->room, d->lanes, &d->cursor);
-}
-
-static void send_batch(struct ff_dispatcher *d, uint16_t i)
-{
-    struct ff_master_lane *lane = d->lane[i];
-    uint32_t n = lane->batched;
-    lane->batched = 0;
-    if (ff_channel_send(lane->send_end, lane->batch, lane->batch_fds, n) == 0)
-        return;
-    lane->is_stalled = true; /* until it claims something: then its queue has room again */
-    lane->stalled_at = atomic_load(&d->page->lane[i].claimed);
-    d->room[i] = 0;
-    for (uint32_t k = 0; k < n; k++) {
-        ff_escrow_take(&d->escrow, lane->batch[k].id, i, FF_QUEUED);
-        ff_escrow_move(&d->escrow, lane->batch[k].id, FF_LIST_WAITING, d->now_ms);
-    }
-    lane->dealt -= n;
-    lane->dealt_in_all -= n;
-    d->stats.dealt -= n;
-}
-
-static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
-{
-    struct ff_master_lane *lane = d->lane[i];
-    lane->batch_fds[lane->batched] = d->escrow.entry[id].fd;
-    lane->batch[lane->batched] =
-        (struct ff_deal){.id = id, .word = ff_escrow_deal(&d->escrow, id, i, d->now_ms)};
-    lane->dealt++;
-    lane->dealt_in_all++;
-    lane->is_stalled = false;
-    d->room[i]--;
-    d->stats.dealt++;
-    if (++lane->batched == FF_CHANNEL_BATCH)
-        send_batch(d, i);
-}
-
-static void starve(struct ff_dispatcher *d)
-{
-    d->stats.accept_errors++;
-    d->starved_until_ms = d->now_ms + STARVED_MS;
-    poll_listeners(d, false);
-}
-
-/* Admits the next new connection: its id, or 0 when there is none (or no room for it). */
-static uint32_t accept_one(struct ff_dispatcher *d)
-{
-    for (size_t step = 0; step < d->listeners; step++) {
-        size_t i = (d->next_listener + step) % d->listeners;
-        struct ff_listener *listener = &d->listener[i];
-        if (!listener->is_readable)
-            continue;
-        if (!ff_escrow_has_room(&d->escrow)) {
-            starve(d);
-            return 0;
-        }
-        struct ff_peer peer;
-        int fd, r = ff_sock_accept(listener->fd, &fd, &peer);
-        if (r == 0) {
-            d->next_listener = i + 1;
-            d->stats.accepted++;
-            return ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
-        }
-        listener->is_readable = false;
-        if (r != -EAGAIN) {
-            /* no descriptors or memory: the client waits in the backlog, we don't spin */
-            starve(d);
-            return 0;
-        }
-    }
-    return 0;
-}
-
-/* The next connection that needs a lane: new ones and waiting ones by turns, so that neither
- * starves. */
-static uint32_t next_conn(struct ff_dispatcher *d)
-{
-    uint32_t waiting = d->escrow.list[FF_LIST_WAITING].first;
-    d->turn = !d->turn;
-    if (waiting && d->turn)
-        return waiting;
-    uint32_t id = accept_one(d);
-    return id ? id : waiting;
-}
-
-/* No lane has room. Says so in the page and looks once more, so that a lane which found room in
- * between is either seen here or sees the flag and rings. */
-static bool all_full(struct ff_dispatcher *d)
-{
-    atomic_store(&d->page->all_full, 1);
-    for (size_t i = 0; i < d->lanes; i++)
-        if (lane_room(d, i) > 0)
-            return false;
-    return true;
-}
+/* ---- the end ---- */
 
 static bool has_ready_lane(const struct ff_dispatcher *d)
 {
@@ -280,59 +170,34 @@ static void end_lanes(struct ff_dispatcher *d)
     }
 }
 
-void ff_dispatcher_deal(struct ff_dispatcher *d)
+/* Deals; while the server stops, closes what has nothing more to say, and the channels at last. */
+static void deal(struct ff_dispatcher *d)
 {
-    bool is_full = false;
     if (d->is_ending)
         ff_keeper_end_parked(d);
-    atomic_store(&d->page->all_full, 0);
-    for (int n = 0; n < DEALS_PER_PASS; n++) {
-        size_t cursor = d->cursor;
-        int lane = choose(d);
-        if (lane < 0) {
-            if ((is_full = all_full(d)))
-                break;
-            atomic_store(&d->page->all_full, 0);
-            continue;
-        }
-        uint32_t id = next_conn(d);
-        if (!id) {
-            d->cursor = cursor; /* nobody used the turn */
-            break;
-        }
-        deal_one(d, id, (uint16_t)lane);
-    }
-    for (size_t i = 0; i < d->lanes; i++)
-        if (d->lane[i]->batched > 0)
-            send_batch(d, (uint16_t)i);
-    if (!d->is_closing && d->starved_until_ms == 0)
-        poll_listeners(d, !is_full);
+    ff_dealer_deal(d);
     if (d->is_ending)
         end_lanes(d);
 }
-
-/* ---- the end ---- */
 
 void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog)
 {
     if (d->is_closing)
         return;
-    for (size_t i = 0; i < d->listeners; i++)
-        d->listener[i].is_readable = drain_backlog;
-    while (accept_one(d))
-        continue;
+    if (drain_backlog)
+        ff_dealer_accept_all(d);
     d->is_closing = true;
     for (size_t i = 0; i < d->listeners; i++)
         ff_poller_remove(d->poller, d->listener[i].fd);
     d->listeners = 0;
-    ff_dispatcher_deal(d);
+    ff_dealer_deal(d);
 }
 
 void ff_dispatcher_close_channels(struct ff_dispatcher *d)
 {
     d->is_ending = true;
     atomic_store(&d->page->is_ending, 1);
-    ff_dispatcher_deal(d);
+    deal(d);
 }
 
 /* ---- the loop ---- */
@@ -352,12 +217,16 @@ static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
         at = until_ms;
     if (d->starved_until_ms && d->starved_until_ms < at)
         at = d->starved_until_ms;
-    /* all full: the bell wakes us; this is for a lane that died ringing */
-    if (d->escrow.list[FF_LIST_WAITING].count > 0 && d->now_ms + FULL_TICK_MS < at)
-        at = d->now_ms + FULL_TICK_MS;
+    if (d->escrow.list[FF_LIST_WAITING].count > 0) {
+        if (!d->is_full)
+            return 0; /* the pass ended at its budget */
+        if (d->now_ms + FULL_TICK_MS <
+            at) /* the bell wakes us; this is for a lane that died ringing */
+            at = d->now_ms + FULL_TICK_MS;
+    }
     for (size_t i = 0; i < d->listeners; i++)
         if (d->is_listening && d->listener[i].is_readable)
-            return 0; /* a pass ended at its budget */
+            return 0;
     return ms_until(d->now_ms, at);
 }
 
@@ -388,20 +257,21 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
 
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
 {
-    d->now_ms = ff_clock_ms();
+    ff_dispatcher_tick(d);
     int64_t until_ms = timeout_ms < 0 ? INT64_MAX : d->now_ms + timeout_ms;
     for (;;) {
         struct ff_poller_event events[FF_POLLER_BATCH];
         int n = ff_poller_wait(d->poller, events, sleep_ms(d, until_ms));
         if (n < 0)
             return n;
-        d->now_ms = ff_clock_ms();
+        ff_dispatcher_tick(d);
         if (d->starved_until_ms && d->now_ms >= d->starved_until_ms)
             d->starved_until_ms = 0;
         int found = handle(d, events, n, ready);
         ff_keeper_collect(d);
         ff_keeper_expire(d);
-        ff_dispatcher_deal(d);
+        ff_keeper_relieve(d);
+        deal(d);
         if (found > 0 || d->now_ms >= until_ms)
             return found;
     }

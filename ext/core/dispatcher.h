@@ -11,10 +11,7 @@
 #include "channel.h"
 #include "escrow.h"
 
-enum {
-    FF_LISTENERS_MAX = 64,
-    FF_DEAL_WINDOW = 64, /* dealt connections that may wait unclaimed at one lane */
-};
+enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000 };
 
 struct ff_master_lane {
     /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on. */
@@ -22,9 +19,14 @@ struct ff_master_lane {
     bool is_ready;   /* its worker has loaded the application */
     bool is_stalled; /* the channel was full when `claimed` stood at stalled_at */
     uint32_t stalled_at;
-    uint32_t dealt; /* since the lease */
+    bool is_stuck; /* it left a deal unclaimed for too long; until it answers a ping */
+    uint32_t stuck_at_beat;
+    uint32_t dealt; /* since the process took its seat, less what was taken back */
     uint64_t dealt_in_all;
-    uint32_t batched; /* deals in the batch below, not sent yet */
+    uint32_t seen_claimed; /* when it last moved: `claimed` then, and the time */
+    int64_t moved_us;
+    uint32_t fruitless; /* times in a row that there was nothing to take back from it */
+    uint32_t batched;   /* deals in the batch below, not sent yet */
     struct ff_deal batch[FF_CHANNEL_BATCH];
     int batch_fds[FF_CHANNEL_BATCH];
 };
@@ -35,30 +37,36 @@ struct ff_listener {
 };
 
 struct ff_dispatcher_stats {
-    uint64_t accepted, dealt, redealt, closed, lost, accept_errors;
+    uint64_t accepted, dealt, redealt, taken, closed, lost, accept_errors;
 };
 
 struct ff_dispatcher {
     struct ff_page *page;
     struct ff_escrow escrow;
     int poller, bell;
-    int64_t keep_alive_ms;
-    int64_t now_ms;
+    int64_t keep_alive_ms; /* for a parked connection that was answered before */
+    int64_t silence_ms;    /* for one that never said anything */
+    int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
+    int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
+    int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
+    bool is_full;             /* no lane has room */
     bool is_closing;          /* never accept again */
     bool is_ending;           /* lanes end when nothing waits for them */
     bool turn;                /* alternates between accepting and dealing again */
     size_t listeners, next_listener;
     struct ff_listener listener[FF_LISTENERS_MAX];
     size_t lanes, cursor; /* lanes: highest number leased so far, plus one */
-    uint32_t room[FF_LANES_MAX];
+    /* what the lanes may get in this pass of dealing: first, and when nobody has credit */
+    uint32_t credit[FF_LANES_MAX], spare[FF_LANES_MAX];
     struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
     struct ff_dispatcher_stats stats;
 };
 
 /* 0 or -errno. */
-int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, struct ff_dispatcher **out);
+int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
+                       struct ff_dispatcher **out);
 
 /* Closes everything owned. Accepts NULL. */
 void ff_dispatcher_free(struct ff_dispatcher *d);
@@ -94,7 +102,8 @@ void ff_dispatcher_close_channels(struct ff_dispatcher *d);
  * number; -EINTR on a signal. */
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
 
-/* Is there something waiting, and a lane with room for it? Sends it. Called by wait. */
-void ff_dispatcher_deal(struct ff_dispatcher *d);
+/* Reads the clock and, if `on`, polls the listeners. For dealer and keeper. */
+void ff_dispatcher_tick(struct ff_dispatcher *d);
+void ff_dispatcher_poll_listeners(struct ff_dispatcher *d, bool on);
 
 #endif

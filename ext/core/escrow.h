@@ -17,6 +17,7 @@ enum {
     FF_LIST_FREE = FF_LANES_MAX, /* ids without a connection */
     FF_LIST_WAITING,             /* something to say, no lane yet; oldest first */
     FF_LIST_PARKED,              /* in the master's poller until readable; longest quiet first */
+    FF_LIST_SILENT,              /* parked, but has not said anything yet; oldest first */
     FF_LIST_LINGER,              /* half-closed, being read to the end; oldest first */
     FF_LISTS
 };

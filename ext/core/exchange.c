@@ -61,6 +61,7 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
 {
     const struct ff_page *page = lane->config.seat.page;
     return c->work->request.keep_alive && ff_conn_has_whole_body(c) &&
+           lane->mode != FF_LANE_ENDING &&
            !atomic_load_explicit(&page->is_ending, memory_order_relaxed);
 }
 
@@ -136,22 +137,12 @@ int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int
     return r < 0 ? r : is_cut ? -EMSGSIZE : 0;
 }
 
-/* The application is done with it. */
-static void count(struct ff_lane *lane, struct ff_conn *c)
-{
-    ff_tenure_line(lane, c)->requests++;
-    atomic_store_explicit(&lane->line->requests,
-                          atomic_load_explicit(&lane->line->requests, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    atomic_store_explicit(&lane->line->running, 0, memory_order_relaxed);
-}
-
 int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_work *w = c->work;
     int r = ff_http_response_finish(&w->response);
     bool is_whole = ff_conn_has_whole_body(c);
-    count(lane, c);
+    ff_lane_count(lane, c);
     c->is_closing = r < 0 || !w->response.keep_alive || !is_whole;
     if (is_whole)
         ff_conn_next(c);
@@ -165,7 +156,7 @@ int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
 void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status)
 {
     struct ff_work *w = c->work;
-    count(lane, c);
+    ff_lane_count(lane, c);
     if (!w->is_begun) {
         if (w->response.out)
             w->out.end = w->out.start + w->response.mark;

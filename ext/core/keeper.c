@@ -1,11 +1,12 @@
 #include "keeper.h"
 
+#include "dealer.h"
 #include "poller.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { TAG_CONN = 4 /* beside the dispatcher's own tags */, COLLECT_MS = 1000 };
+enum { TAG_CONN = 4 /* beside the dispatcher's own tags */, TICK_MS = 2, TICK_MAX_MS = 64 };
 
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
 {
@@ -15,7 +16,7 @@ uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
 static void release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
 {
     uint16_t list = d->escrow.entry[id].list;
-    if (list == FF_LIST_PARKED || list == FF_LIST_LINGER)
+    if (list == FF_LIST_PARKED || list == FF_LIST_SILENT || list == FF_LIST_LINGER)
         ff_poller_remove(d->poller, d->escrow.entry[id].fd);
     ff_escrow_release(&d->escrow, id, is_shut);
     d->stats.closed++;
@@ -30,6 +31,11 @@ static void keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
         release(d, id, false);
 }
 
+static void park(struct ff_dispatcher *d, uint32_t id)
+{
+    keep(d, id, d->page->conn[id].requests > 0 ? FF_LIST_PARKED : FF_LIST_SILENT);
+}
+
 /* What a lane gave up. It is believed only where its own word and the private owner agree. */
 static void take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
 {
@@ -42,7 +48,7 @@ static void take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     else if (word == ff_word(FF_LINGER, lane, generation))
         keep(d, id, FF_LIST_LINGER);
     else if (word == ff_word(FF_PARKED, lane, generation))
-        keep(d, id, FF_LIST_PARKED);
+        park(d, id);
 }
 
 static void collect_lane(struct ff_dispatcher *d, uint16_t lane)
@@ -92,19 +98,23 @@ void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag)
     uint32_t id = (uint32_t)(tag >> 8 & 0xffffff);
     if (id == 0 || id > d->escrow.touched || ff_keeper_tag(d, id) != tag)
         return; /* the connection went away earlier in this batch of events */
-    if (d->escrow.entry[id].list == FF_LIST_LINGER)
+    uint16_t list = d->escrow.entry[id].list;
+    if (list == FF_LIST_LINGER)
         drain(d, id);
-    else if (d->escrow.entry[id].list == FF_LIST_PARKED)
+    else if (list == FF_LIST_PARKED || list == FF_LIST_SILENT)
         unpark(d, id);
 }
 
 void ff_keeper_end_parked(struct ff_dispatcher *d)
 {
-    uint32_t id;
-    while ((id = d->escrow.list[FF_LIST_PARKED].first)) {
-        unpark(d, id);
-        if (ff_escrow_is_in(&d->escrow, id, FF_LIST_PARKED))
-            release(d, id, false);
+    static const uint16_t parked[] = {FF_LIST_PARKED, FF_LIST_SILENT};
+    for (int i = 0; i < 2; i++) {
+        uint32_t id;
+        while ((id = d->escrow.list[parked[i]].first)) {
+            unpark(d, id);
+            if (ff_escrow_is_in(&d->escrow, id, parked[i]))
+                release(d, id, false);
+        }
     }
 }
 
@@ -118,30 +128,46 @@ void ff_keeper_end_waiting(struct ff_dispatcher *d)
 static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
 {
     uint32_t first = d->escrow.list[list].first;
-    int64_t after_ms = list == FF_LIST_LINGER ? FF_LINGER_MS : d->keep_alive_ms;
+    int64_t after_ms = list == FF_LIST_LINGER   ? FF_LINGER_MS
+                       : list == FF_LIST_SILENT ? d->silence_ms
+                                                : d->keep_alive_ms;
     return first && after_ms ? d->escrow.entry[first].since_ms + after_ms : INT64_MAX;
 }
 
+static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_LINGER};
+enum { TIMED_LISTS = sizeof(TIMED) / sizeof(*TIMED) };
+
 void ff_keeper_expire(struct ff_dispatcher *d)
 {
-    static const uint16_t lists[] = {FF_LIST_PARKED, FF_LIST_LINGER};
-    for (int i = 0; i < 2; i++)
-        while (due_ms(d, lists[i]) <= d->now_ms)
-            release(d, d->escrow.list[lists[i]].first, false);
+    for (int i = 0; i < TIMED_LISTS; i++)
+        while (due_ms(d, TIMED[i]) <= d->now_ms)
+            release(d, d->escrow.list[TIMED[i]].first, false);
+}
+
+/* When to look at lane `i` again: at once while it holds something that could have to be taken
+ * back, ever less often while there is nothing to be had. */
+static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
+{
+    uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
+    if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed) &&
+        !atomic_load_explicit(&d->page->lane[i].returned, memory_order_relaxed))
+        return held == 0 ? INT64_MAX : d->now_ms + TICK_MAX_MS;
+    return d->now_ms + (fruitless < 5 ? TICK_MS << fruitless : TICK_MAX_MS);
 }
 
 int64_t ff_keeper_next(const struct ff_dispatcher *d)
 {
-    int64_t parked = due_ms(d, FF_LIST_PARKED), linger = due_ms(d, FF_LIST_LINGER);
-    int64_t next = parked < linger ? parked : linger;
-    /* lanes give up connections without ringing: look now and then */
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < TIMED_LISTS; i++)
+        if (due_ms(d, TIMED[i]) < next)
+            next = due_ms(d, TIMED[i]);
     for (size_t i = 0; i < d->lanes; i++)
-        if (d->escrow.list[i].count > 0 && d->now_ms + COLLECT_MS < next)
-            next = d->now_ms + COLLECT_MS;
+        if (look_ms(d, i) < next)
+            next = look_ms(d, i);
     return next;
 }
 
-/* ---- the death of a worker ---- */
+/* ---- relief ---- */
 
 /* Closes the copies that wait in the channel: the words decide what happens, never the messages. */
 static void empty_channel(const struct ff_master_lane *lane)
@@ -153,6 +179,72 @@ static void empty_channel(const struct ff_master_lane *lane)
             ff_sock_close(fds[--n]);
 }
 
+/* Takes one connection back if it is queued or idle. */
+static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
+{
+    if (ff_escrow_take(&d->escrow, id, i, FF_QUEUED)) {
+        d->lane[i]->dealt--;
+        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
+        d->stats.redealt++;
+    } else if (ff_escrow_take(&d->escrow, id, i, FF_IDLE)) {
+        park(d, id);
+    } else {
+        ff_escrow_move(&d->escrow, id, i,
+                       d->now_ms); /* to the end: the next pass starts elsewhere */
+        return false;
+    }
+    d->stats.taken++;
+    return true;
+}
+
+static void relieve_lane(struct ff_dispatcher *d, uint16_t i)
+{
+    uint32_t held = d->escrow.list[i].count, taken = 0;
+    for (uint32_t n = 0; n < held && n < FF_RELIEF_MAX; n++)
+        taken += take_back(d, d->escrow.list[i].first, i);
+    if (taken > 0)
+        empty_channel(d->lane[i]);
+    d->lane[i]->fruitless = taken > 0 ? 0 : d->lane[i]->fruitless + 1;
+}
+
+/* Has it left a deal unclaimed for too long, outside any request? */
+static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
+{
+    struct ff_master_lane *lane = d->lane[i];
+    const struct ff_lane_line *line = &d->page->lane[i];
+    uint32_t claimed = atomic_load(&line->claimed), beats = atomic_load(&line->beats);
+    if (lane->is_stuck && beats == lane->stuck_at_beat)
+        return true;
+    lane->is_stuck = false;
+    if (lane->dealt == claimed || claimed != lane->seen_claimed ||
+        atomic_load(&line->busy_since_us)) {
+        lane->seen_claimed = claimed;
+        lane->moved_us = d->now_us;
+    }
+    if (d->now_us - lane->moved_us < d->stuck_us)
+        return false;
+    lane->is_stuck = true;
+    lane->stuck_at_beat = beats;
+    return true;
+}
+
+void ff_keeper_relieve(struct ff_dispatcher *d)
+{
+    for (uint16_t i = 0; i < d->lanes; i++) {
+        if (!d->lane[i]->is_ready || (d->escrow.list[i].count == 0 && !d->lane[i]->is_stuck))
+            continue;
+        bool was_stuck = d->lane[i]->is_stuck, stuck = is_stuck(d, i);
+        if (stuck || ff_dealer_is_overdue(d, i))
+            relieve_lane(d, i);
+        else
+            d->lane[i]->fruitless = 0;
+        if (stuck && !was_stuck) /* in rotation again when it answers */
+            ff_channel_ping(d->lane[i]->send_end);
+    }
+}
+
+/* ---- the death of a worker ---- */
+
 /* Where a dead worker's connection belongs; 1 if a request was lost with it. */
 static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
 {
@@ -162,7 +254,7 @@ static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         return 0;
     }
     if (ff_escrow_take(&d->escrow, id, lane, FF_IDLE)) {
-        keep(d, id, FF_LIST_PARKED);
+        park(d, id);
         return 0;
     }
     uint64_t word = atomic_load_explicit(&d->page->conn[id].word, memory_order_acquire);
@@ -184,13 +276,18 @@ int ff_keeper_recover(struct ff_dispatcher *d, uint16_t lane)
     while (d->escrow.list[lane].first)
         lost += recover_conn(d, d->escrow.list[lane].first, lane);
     d->lane[lane]->dealt = 0;
-    d->lane[lane]->is_stalled = false;
+    d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
+    d->lane[lane]->seen_claimed = d->lane[lane]->fruitless = 0;
     atomic_store(&line->claimed, 0);
     atomic_store(&line->running, 0);
+    atomic_store(&line->busy_since_us, 0);
+    atomic_store(&line->service_us, 0);
+    atomic_store(&line->beats, 0);
+    atomic_store(&line->sent, 0);
     atomic_store(&line->connections, 0);
     atomic_store(&line->is_full, 0);
     atomic_store(&line->returned, 0);
     d->stats.lost += (uint64_t)lost;
-    ff_dispatcher_deal(d);
+    ff_dealer_deal(d);
     return lost;
 }

@@ -9,7 +9,7 @@
 
 #include "dispatcher.h"
 
-enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64 };
+enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64, FF_RELIEF_MAX = 128 };
 
 /* What a poller tag of a connection in the master's hands looks like. */
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id);
@@ -32,7 +32,13 @@ void ff_keeper_end_waiting(struct ff_dispatcher *d);
 /* Closes what has been parked or lingering for too long. */
 void ff_keeper_expire(struct ff_dispatcher *d);
 
-/* When ff_keeper_expire or ff_keeper_collect is due next; INT64_MAX if never. */
+/* Takes back what lanes hold and can't serve now: lanes that are inside one request for too long,
+ * or that leave a deal unclaimed (a stopped process, a blocked loop). Needs nothing from the
+ * worker. At most FF_RELIEF_MAX connections of a lane at a time, so that one pass of the master
+ * stays short. */
+void ff_keeper_relieve(struct ff_dispatcher *d);
+
+/* When expire, collect or relieve is due next; INT64_MAX if never. */
 int64_t ff_keeper_next(const struct ff_dispatcher *d);
 
 /* The process at `lane` is gone. What it had queued waits for another lane, what was idle is

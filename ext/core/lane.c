@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { TAG_CHANNEL = 0, FDS_FOR_APP = 64 };
+enum { TAG_CHANNEL = 0, FDS_FOR_APP = 64, SERVICE_SHIFT = 3 };
 
 /* ---- what comes in ---- */
 
@@ -17,13 +17,18 @@ static void drop_deal(int fd)
     ff_sock_close(fd); /* not ours any more, or never: no shutdown */
 }
 
-/* Rings when the master waits for room. */
-static void poke(const struct ff_lane *lane)
+static void ring(const struct ff_lane *lane)
 {
     uint64_t one = 1;
-    if (atomic_load(&lane->config.seat.page->all_full) &&
-        write(lane->config.seat.bell, &one, sizeof(one)) < 0)
+    if (write(lane->config.seat.bell, &one, sizeof(one)) < 0)
         return; /* full: it rings already */
+}
+
+/* Rings if the master waits for room. */
+static void poke(const struct ff_lane *lane)
+{
+    if (atomic_load(&lane->config.seat.page->all_full))
+        ring(lane);
 }
 
 /* Claims one dealt connection; NULL when it was taken back meanwhile. */
@@ -32,14 +37,17 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     struct ff_page *page = lane->config.seat.page;
     struct ff_conn *c = NULL;
     uint64_t mine = ff_word_with(deal->word, FF_READING);
-    if (deal->id == 0 || deal->id > page->conns_max ||
-        !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
+    if (deal->id == 0) { /* a ping: we are here */
+        ff_page_count(&lane->line->beats, 1);
+        ring(lane);
+        return NULL;
+    }
+    atomic_store_explicit(&lane->line->running, 1, memory_order_relaxed); /* before the claim */
+    if (deal->id > page->conns_max || !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
         drop_deal(fd);
         return NULL;
     }
-    atomic_store(&lane->line->claimed,
-                 atomic_load_explicit(&lane->line->claimed, memory_order_relaxed) + 1);
-    poke(lane);
+    ff_page_count(&lane->line->claimed, 1);
     if (lane->conn[deal->id]) /* from an earlier deal, taken back since */
         ff_tenure_drop(lane, lane->conn[deal->id]);
     if (fd >= 0)
@@ -53,9 +61,7 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     *c = (struct ff_conn){.id = deal->id, .fd = fd, .word = mine};
     lane->conn[c->id] = c;
     lane->busy++;
-    atomic_store_explicit(&lane->line->connections,
-                          atomic_load_explicit(&lane->line->connections, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    ff_page_count(&lane->line->connections, 1);
     if (fd >= lane->fd_limit) /* the lowest free number is always used: this is how many are open */
         atomic_store_explicit(&lane->line->is_full, 1, memory_order_relaxed);
     return c;
@@ -63,9 +69,11 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
 
 static void receive_deals(struct ff_lane *lane)
 {
+    uint32_t sent = atomic_load_explicit(&lane->line->sent, memory_order_relaxed);
     int n = ff_channel_receive(lane->config.seat.channel, lane->deal, lane->deal_fd);
     lane->next_deal = 0;
     lane->deals = n > 0 ? n : 0;
+    lane->received = n > 0 ? lane->received + (uint32_t)n : sent;
     if (n == 0) {
         lane->mode = FF_LANE_ENDING;
         ff_poller_remove(lane->poller, lane->config.seat.channel);
@@ -99,27 +107,64 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
     return c;
 }
 
+/* Takes the next thing to look at: deals in hand, deals in the channel, hot connections. */
+static struct ff_conn *take_next(struct ff_lane *lane)
+{
+    if (lane->next_deal < lane->deals) {
+        int i = lane->next_deal++;
+        return claim(lane, &lane->deal[i], lane->deal_fd[i]);
+    }
+    if (lane->mode == FF_LANE_SERVING && /* new connections don't wait behind all the hot ones */
+        atomic_load_explicit(&lane->line->sent, memory_order_relaxed) != lane->received) {
+        receive_deals(lane);
+        return NULL;
+    }
+    return take_event(lane, &lane->event[lane->next_event++]);
+}
+
+/* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
+static void set_running(struct ff_lane *lane, bool is_running)
+{
+    atomic_store_explicit(&lane->line->busy_since_us, is_running ? lane->now_us : 0,
+                          memory_order_relaxed);
+    atomic_store(&lane->line->running, is_running);
+    if (!is_running)
+        poke(lane);
+}
+
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
 {
-    for (;;) {
+    while (lane->again || lane->next_deal < lane->deals || lane->next_event < lane->events) {
         struct ff_conn *c = lane->again;
+        bool is_ready = c != NULL;
         lane->again = NULL;
-        if (!c) {
-            if (lane->next_deal < lane->deals) {
-                int i = lane->next_deal++;
-                c = claim(lane, &lane->deal[i], lane->deal_fd[i]);
-            } else if (lane->next_event < lane->events) {
-                c = take_event(lane, &lane->event[lane->next_event++]);
-            } else {
-                return 0;
-            }
-            if (!c || !ff_tenure_read(lane, c))
-                continue;
+        if (!c)
+            c = take_next(lane);
+        if (c && !is_ready)
+            is_ready = ff_tenure_read(lane, c);
+        set_running(lane, is_ready);
+        if (is_ready) {
+            *out = c;
+            return 1;
         }
-        atomic_store_explicit(&lane->line->running, 1, memory_order_relaxed);
-        *out = c;
-        return 1;
     }
+    return 0;
+}
+
+void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
+{
+    int64_t began_us = atomic_load_explicit(&lane->line->busy_since_us, memory_order_relaxed);
+    uint32_t mean = atomic_load_explicit(&lane->line->service_us, memory_order_relaxed);
+    lane->now_us = ff_clock_us();
+    int64_t took = lane->now_us - began_us;
+    mean += (uint32_t)(((took < INT32_MAX ? (int32_t)took : INT32_MAX) - (int32_t)mean) >>
+                       SERVICE_SHIFT);
+    atomic_store_explicit(&lane->line->service_us, mean, memory_order_relaxed);
+    atomic_store_explicit(&lane->line->requests,
+                          atomic_load_explicit(&lane->line->requests, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    ff_tenure_line(lane, c)->requests++;
+    set_running(lane, false);
 }
 
 /* ---- time ---- */
@@ -132,7 +177,9 @@ static void expire(struct ff_lane *lane)
         uint64_t mine = ff_word_with(c->word, FF_READING);
         if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
             ff_tenure_drop(lane, c);
-        else if (c->is_flushing || c->phase == FF_PHASE_QUIET)
+        else if (!c->is_flushing && c->phase == FF_PHASE_QUIET)
+            ff_tenure_give_back(lane, c); /* it lingered: we hold only what is hot */
+        else if (c->is_flushing)
             ff_tenure_close(lane, c);
         else
             ff_tenure_refuse(lane, c, 408);
@@ -151,7 +198,8 @@ int ff_lane_wait(struct ff_lane *lane)
                                                    : (int)(next - lane->now_ms) + 1;
     bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
     int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
-    lane->now_ms = ff_clock_ms();
+    lane->now_us = ff_clock_us();
+    lane->now_ms = lane->now_us / 1000;
     lane->next_event = 0;
     lane->events = n > 0 ? n : 0;
     if (n < 0)
@@ -175,7 +223,8 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     lane->config = *config;
     lane->line = &config->seat.page->lane[config->seat.lane];
     lane->poller = -1;
-    lane->now_ms = ff_clock_ms();
+    lane->now_us = ff_clock_us();
+    lane->now_ms = lane->now_us / 1000;
     getrlimit(RLIMIT_NOFILE, &files);
     lane->fd_limit = files.rlim_cur > INT32_MAX ? INT32_MAX : (int)files.rlim_cur - 2 * FDS_FOR_APP;
     ff_deadlines_init(&lane->deadlines, config->wait_ms);

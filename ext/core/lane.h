@@ -35,7 +35,8 @@ struct ff_lane {
     int poller;
     int fd_limit; /* descriptors from here on are kept for the application */
     enum ff_lane_mode mode;
-    int64_t now_ms;
+    int64_t now_ms, now_us;
+    uint32_t received;     /* deals that came through the channel, beside line->sent */
     uint32_t busy;         /* connections that are not idle */
     struct ff_conn **conn; /* by id */
     struct ff_work *spare;
@@ -63,6 +64,9 @@ void ff_lane_free(struct ff_lane *lane);
 
 /* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. */
 void ff_lane_leave(struct ff_lane *lane);
+
+/* The application is done with its request: it counts, and the lane has room again. */
+void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
 
 /* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and
  * all is done. */

@@ -20,10 +20,15 @@ enum { FF_LANES_MAX = 512, FF_CONNS_MAX = 1 << 20 };
 struct ff_lane_line {
     /* written by the lane */
     _Alignas(64) _Atomic uint32_t claimed; /* connections claimed from the channel */
-    _Atomic uint32_t running;              /* 1 while the application has a request */
-    _Atomic uint32_t connections;          /* connections that the lane holds a descriptor of */
-    _Atomic uint32_t is_full;              /* no descriptors left, or leaving: deal nothing */
-    _Atomic uint64_t requests;             /* answered */
+    _Atomic uint32_t running;              /* requests claimed or in the application */
+    _Atomic int64_t busy_since_us; /* when the application got its request; 0: it has none */
+    _Atomic uint32_t service_us;   /* how long requests take, a moving average */
+    _Atomic uint32_t beats;        /* pings answered */
+    _Atomic uint32_t connections;  /* connections that the lane holds a descriptor of */
+    _Atomic uint32_t is_full;      /* no descriptors left, or leaving: deal nothing */
+    _Atomic uint64_t requests;     /* answered */
+    /* written by the master: deals sent through the channel, never counted back */
+    _Alignas(64) _Atomic uint32_t sent;
     /* pushed by the lane, emptied by the master: the list's first id, 0: none */
     _Alignas(64) _Atomic uint32_t returned;
 };
@@ -55,5 +60,12 @@ void ff_page_free(struct ff_page *page);
 /* In a forked child that must not touch it: puts private memory in its place, at the same address.
  */
 void ff_page_detach(struct ff_page *page);
+
+/* Adds to a counter that only the caller writes: cheaper than an atomic addition. */
+static inline void ff_page_count(_Atomic uint32_t *counter, uint32_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
 
 #endif

@@ -136,7 +136,7 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     if (c->is_flushing)
         wait = FF_WAIT_WRITE;
     else if (c->phase == FF_PHASE_QUIET)
-        wait = ff_tenure_line(lane, c)->requests > 0 ? FF_WAIT_KEEP_ALIVE : FF_WAIT_HEAD;
+        wait = FF_WAIT_PARK;
     else if (c->phase == FF_PHASE_HEAD && was == FF_PHASE_HEAD && ff_deadline_is_set(&c->deadline))
         return; /* the whole head has one deadline: octets that dribble in don't move it */
     ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);

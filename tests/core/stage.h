@@ -39,6 +39,7 @@ void stage_run_master(struct stage *s);
 int stage_connect(struct stage *s);
 void stage_send(int client, const char *text);
 const char *stage_read(struct stage *s, int client);
+const char *stage_read_now(int client);
 
 /* Has the server ended the connection? */
 bool stage_is_ended(struct stage *s, int client);

@@ -1,16 +1,33 @@
 #include "balance.h"
 #include "check.h"
 
-TEST(room_is_what_the_window_leaves)
+TEST(the_window_is_what_a_lane_serves_in_a_millisecond)
+{
+    static const uint32_t table[][2] = {{0, 64},  {5, 64},  {15, 64},  {20, 50},       {100, 10},
+                                        {400, 2}, {999, 1}, {5000, 1}, {UINT32_MAX, 1}};
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+        CHECK(ff_balance_window(table[i][0]) == table[i][1]);
+}
+
+TEST(credit_and_spare_follow_what_a_lane_is_doing)
 {
     static const struct {
-        uint32_t dealt, claimed, window, room;
+        struct ff_balance_lane lane;
+        uint32_t credit, spare;
     } table[] = {
-        {0, 0, 64, 64},  {10, 4, 64, 58},         {64, 0, 64, 0},
-        {100, 0, 64, 0}, {5, UINT32_MAX, 64, 58}, /* the counters wrapped: 6 are queued */
+        /* queued, running, service, able, overdue */
+        {{0, 0, 5000, true, false}, 1, 1}, /* idle and slow: one */
+        {{0, 1, 5000, true, false}, 0, 1}, /* in a request: one behind it, if nobody is idle */
+        {{1, 1, 5000, true, false}, 0, 0}, /* and no second */
+        {{0, 1, 5000, true, true}, 0, 0},  /* it takes long already */
+        {{0, 0, 10, true, false}, 64, 1},  /* idle and fast: many */
+        {{60, 1, 10, true, false}, 3, 0},  /* what is left of the window */
+        {{64, 1, 10, true, false}, 0, 0},  {{0, 0, 10, false, false}, 0, 0}, /* not ready */
     };
-    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-        CHECK(ff_balance_room(table[i].dealt, table[i].claimed, table[i].window) == table[i].room);
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        CHECK(ff_balance_credit(&table[i].lane) == table[i].credit);
+        CHECK(ff_balance_spare(&table[i].lane) == table[i].spare);
+    }
 }
 
 TEST(rotation_is_strict_while_all_have_room)

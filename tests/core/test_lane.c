@@ -211,6 +211,8 @@ TEST(a_silent_client_goes_when_the_head_time_out_says)
 {
     struct stage *s = stage_open(8, 1);
     s->lane[0]->deadlines.after_ms[FF_WAIT_HEAD] = 1;
+    s->lane[0]->deadlines.after_ms[FF_WAIT_PARK] = 1;
+    s->d->silence_ms = 1;
     int silent = stage_connect(s), half = stage_connect(s);
     stage_send(half, "GET / HTTP/1.1\r\n");
     stage_run(s);

@@ -19,11 +19,11 @@ class Dispatcher:
     inherits does nothing, and is not to be used.
     """
 
-    def __init__(self, *, max_connections: int, keep_alive: float) -> None:
+    def __init__(self, *, max_connections: int, keep_alive: float, silence: float) -> None:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
-        connection that waits in the master may stay quiet. Raises OSError.
+        connection that was answered may stay quiet, *silence* one that never said anything. Raises OSError.
         """
 
     def listen(self, fd: int) -> int:
@@ -77,12 +77,15 @@ class Dispatcher:
         """Close a lane for good; call `recover` first. Its number may be leased again."""
 
     def close_lane_channels(self) -> None:
-        """Once all that waits is dealt, tell every worker to serve it, close what is idle, and end."""
+        """Tell every worker to drain, once nothing waits for a lane any more.
+
+        It serves what it was dealt, closes what is idle, and ends.
+        """
 
     def stats(self) -> dict[str, int]:
         """Counters since the start and gauges of now.
 
-        Counters: accepted, dealt, redealt, closed, lost, accept_errors. Gauges: connections (in the table),
+        Counters: accepted, dealt, redealt, taken (back from lanes), closed, lost, accept_errors. Gauges: connections (in the table),
         parked, lingering, waiting (to be dealt), listening (1 while the listeners are polled).
         """
 

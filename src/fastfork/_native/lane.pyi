@@ -12,7 +12,7 @@ class Lane:
         head_timeout: float,
         body_timeout: float,
         write_timeout: float,
-        keep_alive: float,
+        linger: float,
         body_buffer: int,
         limit_head: int,
         limit_line: int,
@@ -21,6 +21,7 @@ class Lane:
     ) -> None:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
+        After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
         Raises OSError.
         """

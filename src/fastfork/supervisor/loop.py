@@ -79,7 +79,11 @@ class Master:
                 stack.callback(self._pidfile.remove)
             self._listeners = open_listeners(binds, backlog=settings.backlog)
             stack.callback(self._close_listeners)
-            self._dispatcher = Dispatcher(max_connections=limit, keep_alive=settings.keep_alive)
+            self._dispatcher = Dispatcher(
+                max_connections=limit,
+                keep_alive=settings.keep_alive,
+                silence=settings.head_timeout,
+            )
             stack.callback(self._dispatcher.close)
             self._watch(self._inbox.fd, self._on_signals)
             stack.callback(self._end_workers)

@@ -36,6 +36,9 @@ READY = b"ready"
 # The pipe takes this much in one write, without anybody reading.
 _VERDICT_ROOM = 60_000
 
+# A connection that has been quiet for so long goes back to the master: a worker holds only what is hot.
+_LINGER = 0.1
+
 # These reach the whole process group (Ctrl-C, a terminal that closes), but are the master's to answer.
 _MASTERS_SIGNALS = (
     signal.SIGINT,
@@ -113,7 +116,7 @@ def _sit_down(job: Job) -> Lane:
         head_timeout=settings.head_timeout,
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,
-        keep_alive=settings.keep_alive,
+        linger=_LINGER,
         body_buffer=settings.body_buffer,
         limit_head=settings.limit_head,
         limit_line=settings.limit_request_line,

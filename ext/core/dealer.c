@@ -1,0 +1,189 @@
+#include "dealer.h"
+
+#include "balance.h"
+#include "clock.h"
+
+#include <errno.h>
+
+enum { DEALS_PER_PASS = 256, STARVED_MS = 100 };
+
+/* ---- what the lanes can take ---- */
+
+bool ff_dealer_is_overdue(const struct ff_dispatcher *d, size_t i)
+{
+    int64_t since_us = atomic_load(&d->page->lane[i].busy_since_us);
+    return since_us != 0 && d->now_us - since_us >= d->busy_us;
+}
+
+static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
+{
+    const struct ff_master_lane *lane = d->lane[i];
+    const struct ff_lane_line *line = &d->page->lane[i];
+    uint32_t claimed = atomic_load(&line->claimed);
+    return (struct ff_balance_lane){
+        .queued = lane->dealt - claimed,
+        .running = atomic_load(&line->running),
+        .service_us = atomic_load_explicit(&line->service_us, memory_order_relaxed),
+        .is_able = lane->is_ready && !lane->is_stuck && !atomic_load(&line->is_full) &&
+                   !(lane->is_stalled && claimed == lane->stalled_at),
+        .is_overdue = ff_dealer_is_overdue(d, i)};
+}
+
+/* Looks at all lanes. May any of them get something? */
+static bool look_at_all(struct ff_dispatcher *d)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->lanes; i++) {
+        struct ff_balance_lane lane = look(d, i);
+        d->credit[i] = ff_balance_credit(&lane);
+        d->spare[i] = ff_balance_spare(&lane);
+        any = any || d->credit[i] > 0 || d->spare[i] > 0;
+    }
+    return any;
+}
+
+static int choose(struct ff_dispatcher *d)
+{
+    int lane = ff_balance_rotate(d->credit, d->lanes, &d->cursor);
+    return lane >= 0 ? lane : ff_balance_rotate(d->spare, d->lanes, &d->cursor);
+}
+
+/* ---- sending ---- */
+
+static void send_batch(struct ff_dispatcher *d, uint16_t i)
+{
+    struct ff_master_lane *lane = d->lane[i];
+    uint32_t n = lane->batched;
+    lane->batched = 0;
+    if (ff_channel_send(lane->send_end, lane->batch, lane->batch_fds, n) == 0) {
+        ff_page_count(&d->page->lane[i].sent, n);
+        return;
+    }
+    lane->is_stalled = true; /* until it claims something: then its queue has room again */
+    lane->stalled_at = atomic_load(&d->page->lane[i].claimed);
+    d->credit[i] = d->spare[i] = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        ff_escrow_take(&d->escrow, lane->batch[k].id, i, FF_QUEUED);
+        ff_escrow_move(&d->escrow, lane->batch[k].id, FF_LIST_WAITING, d->now_ms);
+    }
+    lane->dealt -= n;
+    lane->dealt_in_all -= n;
+    d->stats.dealt -= n;
+}
+
+static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
+{
+    struct ff_master_lane *lane = d->lane[i];
+    if (lane->dealt == atomic_load_explicit(&d->page->lane[i].claimed, memory_order_relaxed))
+        lane->moved_us = d->now_us; /* its time to claim begins now */
+    lane->batch_fds[lane->batched] = d->escrow.entry[id].fd;
+    lane->batch[lane->batched] =
+        (struct ff_deal){.id = id, .word = ff_escrow_deal(&d->escrow, id, i, d->now_ms)};
+    lane->dealt++;
+    lane->dealt_in_all++;
+    lane->is_stalled = false;
+    lane->fruitless = 0;
+    d->credit[i] -= d->credit[i] > 0;
+    d->spare[i] = 0;
+    d->stats.dealt++;
+    if (++lane->batched == FF_CHANNEL_BATCH)
+        send_batch(d, i);
+}
+
+/* ---- where connections come from ---- */
+
+static void starve(struct ff_dispatcher *d)
+{
+    d->stats.accept_errors++;
+    d->starved_until_ms = d->now_ms + STARVED_MS;
+    ff_dispatcher_poll_listeners(d, false);
+}
+
+/* Admits the next new connection: its id, or 0 when there is none (or no room for it). */
+static uint32_t accept_one(struct ff_dispatcher *d)
+{
+    for (size_t step = 0; step < d->listeners; step++) {
+        size_t i = (d->next_listener + step) % d->listeners;
+        struct ff_listener *listener = &d->listener[i];
+        if (!listener->is_readable)
+            continue;
+        if (!ff_escrow_has_room(&d->escrow)) {
+            starve(d);
+            return 0;
+        }
+        struct ff_peer peer;
+        int fd, r = ff_sock_accept(listener->fd, &fd, &peer);
+        if (r == 0) {
+            d->next_listener = i + 1;
+            d->stats.accepted++;
+            return ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
+        }
+        listener->is_readable = false;
+        if (r != -EAGAIN) {
+            /* no descriptors or memory: the client waits in the backlog, we don't spin */
+            starve(d);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The next connection that needs a lane: new ones and waiting ones by turns, so that neither
+ * starves. */
+static uint32_t next_conn(struct ff_dispatcher *d)
+{
+    uint32_t waiting = d->escrow.list[FF_LIST_WAITING].first;
+    d->turn = !d->turn;
+    if (waiting && (d->turn || d->is_closing))
+        return waiting;
+    uint32_t id = accept_one(d);
+    return id ? id : waiting;
+}
+
+void ff_dealer_accept_all(struct ff_dispatcher *d)
+{
+    for (size_t i = 0; i < d->listeners; i++)
+        d->listener[i].is_readable = true;
+    while (accept_one(d) != 0)
+        ;
+}
+
+/* ---- dealing ---- */
+
+/* No lane has room, it seems. Says so in the page and looks once more, so that a lane which found
+ * room in between is either seen here or sees the flag and rings. */
+static bool all_full(struct ff_dispatcher *d)
+{
+    atomic_store(&d->page->all_full, 1);
+    if (!look_at_all(d))
+        return true;
+    atomic_store(&d->page->all_full, 0);
+    return false;
+}
+
+void ff_dealer_deal(struct ff_dispatcher *d)
+{
+    d->is_full = false;
+    atomic_store(&d->page->all_full, 0);
+    look_at_all(d);
+    for (int n = 0; n < DEALS_PER_PASS; n++) {
+        size_t cursor = d->cursor;
+        int lane = choose(d);
+        if (lane < 0) {
+            if ((d->is_full = all_full(d)))
+                break;
+            continue;
+        }
+        uint32_t id = next_conn(d);
+        if (!id) {
+            d->cursor = cursor; /* nobody used the turn */
+            break;
+        }
+        deal_one(d, id, (uint16_t)lane);
+    }
+    for (size_t i = 0; i < d->lanes; i++)
+        if (d->lane[i]->batched > 0)
+            send_batch(d, (uint16_t)i);
+    if (!d->is_closing && d->starved_until_ms == 0)
+        ff_dispatcher_poll_listeners(d, !d->is_full);
+}

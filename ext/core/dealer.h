@@ -1,0 +1,21 @@
+/* dealer: gives connections to lanes that can serve them now: new ones, and those that wait.
+ *
+ * Runs in:  master, on the dispatcher's state.
+ * Blocks:   never.
+ * Owns:     nothing of its own. */
+#ifndef FF_DEALER_H
+#define FF_DEALER_H
+
+#include "dispatcher.h"
+
+/* Is lane `i` inside one request for longer than busy_us? */
+bool ff_dealer_is_overdue(const struct ff_dispatcher *d, size_t i);
+
+/* Deals what waits and what can be accepted, as far as lanes have room; with none, the listeners
+ * are not polled and the first lane that finds room rings the bell. */
+void ff_dealer_deal(struct ff_dispatcher *d);
+
+/* Accepts all that waits in the kernel's queues, whatever room the lanes have. */
+void ff_dealer_accept_all(struct ff_dispatcher *d);
+
+#endif

@@ -1,0 +1,184 @@
+#include "check.h"
+#include "stage.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* `n` connections that were answered once, dealt in turn. */
+static void open_idle(struct stage *s, int *client, int n)
+{
+    for (int i = 0; i < n; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/"));
+    }
+    stage_run(s);
+    for (int i = 0; i < n; i++)
+        if (!strstr(stage_read_now(client[i]), "200 OK"))
+            abort();
+}
+
+static void close_all(const int *client, int n)
+{
+    for (int i = 0; i < n; i++)
+        close(client[i]);
+}
+
+TEST(idle_connections_of_a_busy_lane_are_served_by_another)
+{
+    struct stage *s = stage_open(64, 2);
+    int client[10];
+    open_idle(s, client, 10);
+    stage_send(client[0], GET("/hold"));
+    stage_run(s);
+    CHECK(s->held[0] != NULL);
+    s->d->busy_us = 1;
+    for (int i = 2; i < 10; i += 2) { /* they were lane 0's */
+        stage_send(client[i], GET("/moved"));
+        CHECK(strstr(stage_read(s, client[i]), "1 /moved"));
+    }
+    CHECK(s->d->stats.taken >= 4);
+    close_all(client, 10);
+    stage_close(s);
+}
+
+TEST(what_is_queued_behind_a_busy_lane_is_dealt_again)
+{
+    struct stage *s = stage_open(64, 2);
+    int holder = stage_connect(s), client[2];
+    stage_send(holder, GET("/hold"));
+    stage_run(s);
+    for (int i = 0; i < 2;
+         i++) { /* the second one is lane 0's turn: it queues behind the request */
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/q"));
+        stage_run(s);
+    }
+    s->d->busy_us = 1;
+    for (int i = 0; i < 2; i++)
+        CHECK(strstr(stage_read(s, client[i]), "1 /q"));
+    CHECK(atomic_load(&s->d->page->lane[0].claimed) == s->d->lane[0]->dealt);
+    close(holder);
+    close_all(client, 2);
+    stage_close(s);
+}
+
+TEST(a_busy_lane_gets_nothing_while_another_has_credit)
+{
+    struct stage *s = stage_open(64, 2);
+    int holder = stage_connect(s);
+    stage_send(holder, GET("/hold"));
+    stage_run(s);
+    s->d->busy_us = 1;
+    for (int i = 0; i < 6; i++) {
+        int client = stage_connect(s);
+        stage_send(client, GET("/new"));
+        CHECK(strstr(stage_read(s, client), "1 /new"));
+        close(client);
+    }
+    CHECK(s->d->lane[0]->dealt_in_all == 1);
+    close(holder);
+    stage_close(s);
+}
+
+TEST(a_slow_lane_gets_one_and_the_next_waits_in_the_backlog)
+{
+    struct stage *s = stage_open(64, 1);
+    int client[5], ready[FF_POLLER_BATCH];
+    atomic_store(&s->d->page->lane[0].service_us, 50000);
+    for (int i = 0; i < 5; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/"));
+    }
+    ff_dispatcher_wait(s->d, 0, ready);
+    CHECK(s->d->stats.accepted == 1 && !s->d->is_listening);
+    stage_run(s); /* each finish rings */
+    CHECK(s->answered[0] == 5);
+    close_all(client, 5);
+    stage_close(s);
+}
+
+TEST(a_lane_that_claims_nothing_loses_everything_until_it_answers_a_ping)
+{
+    struct stage *s = stage_open(64, 2);
+    int idle[2], client[8], ready[FF_POLLER_BATCH];
+    open_idle(s, idle, 2);
+    struct ff_lane *stopped = s->lane[0];
+    s->lane[0] = NULL; /* as by SIGSTOP */
+    s->d->stuck_us = 1000;
+    for (int i = 0; i < 8; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/s"));
+    }
+    for (int i = 0; i < 8; i++)
+        CHECK(strstr(stage_read(s, client[i]), "1 /s"));
+    stage_send(idle[0], GET("/idle"));
+    CHECK(strstr(stage_read(s, idle[0]), "1 /idle"));
+    CHECK(s->d->lane[0]->is_stuck && s->d->escrow.list[0].count == 0);
+    s->lane[0] = stopped; /* SIGCONT: it finds stale events and a ping */
+    s->d->stuck_us = 60000000;
+    stage_run(s);
+    ff_dispatcher_wait(s->d, 0, ready);
+    CHECK(s->answered[0] == 1); /* nothing stale was claimed */
+    for (int i = 0; i < 4; i++) {
+        stage_send(client[i], GET("/back"));
+        close(client[i]);
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/back"));
+        CHECK(strstr(stage_read(s, client[i]), "/back"));
+    }
+    CHECK(!s->d->lane[0]->is_stuck && s->answered[0] > 1);
+    close_all(idle, 2);
+    close_all(client, 8);
+    stage_close(s);
+}
+
+TEST(connections_that_linger_are_parked_and_come_back_with_their_next_request)
+{
+    struct stage *s = stage_open(64, 2);
+    int client[6];
+    s->lane[0]->deadlines.after_ms[FF_WAIT_PARK] = s->lane[1]->deadlines.after_ms[FF_WAIT_PARK] = 1;
+    open_idle(s, client, 6);
+    for (int i = 0; i < 2; i++)
+        ff_lane_wait(s->lane[i]); /* the deadlines are past */
+    stage_run(s);
+    CHECK(s->d->escrow.list[FF_LIST_PARKED].count == 6);
+    CHECK(atomic_load(&s->lane[0]->line->connections) == 0);
+    for (int i = 0; i < 6; i++) {
+        stage_send(client[i], GET("/p"));
+        CHECK(strstr(stage_read(s, client[i]), "/p"));
+    }
+    close_all(client, 6);
+    stage_close(s);
+}
+
+TEST(a_pass_takes_back_a_bounded_number)
+{
+    struct stage *s = stage_open(512, 1);
+    enum { N = 300 };
+    int client[N];
+    open_idle(s, client, N);
+    atomic_store(&s->lane[0]->line->busy_since_us, 1);
+    s->d->busy_us = 1;
+    ff_dispatcher_tick(s->d);
+    ff_keeper_relieve(s->d);
+    CHECK(s->d->stats.taken == FF_RELIEF_MAX);
+    ff_keeper_relieve(s->d);
+    ff_keeper_relieve(s->d);
+    CHECK(s->d->stats.taken == N && s->d->escrow.list[FF_LIST_PARKED].count == N);
+    close_all(client, N);
+    stage_close(s);
+}
+
+TEST(nothing_ticks_when_nothing_could_be_taken_back)
+{
+    struct stage *s = stage_open(8, 1);
+    CHECK(ff_keeper_next(s->d) == INT64_MAX);
+    int client = stage_connect(s);
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    CHECK(ff_keeper_next(s->d) > s->d->now_ms + 50); /* only the running one */
+    close(client);
+    stage_close(s);
+}
