@@ -166,6 +166,9 @@ void ff_dealer_deal(struct ff_dispatcher *d)
     d->is_full = false;
     atomic_store(&d->page->all_full, 0);
     look_at_all(d);
+    if (!d->is_listening && d->starved_until_ms == 0) /* not polled: only trying tells */
+        for (size_t i = 0; i < d->listeners; i++)
+            d->listener[i].is_readable = true;
     for (int n = 0; n < DEALS_PER_PASS; n++) {
         size_t cursor = d->cursor;
         int lane = choose(d);

@@ -87,6 +87,22 @@ void ff_escrow_move(struct ff_escrow *e, uint32_t id, uint16_t list, int64_t now
     append_entry(e, id, list, now_ms);
 }
 
+void ff_escrow_wait_first(struct ff_escrow *e, uint32_t id, int64_t now_ms)
+{
+    struct ff_escrow_list *list = &e->list[FF_LIST_WAITING];
+    uint32_t second = list->first;
+    ff_escrow_move(e, id, FF_LIST_WAITING, now_ms);
+    if (!second)
+        return;
+    struct ff_escrow_entry *entry = &e->entry[id];
+    list->last = entry->prev; /* from the end of the list to its beginning */
+    e->entry[list->last].next = 0;
+    entry->prev = 0;
+    entry->next = second;
+    e->entry[second].prev = id;
+    list->first = id;
+}
+
 bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_state state)
 {
     uint64_t generation = e->entry[id].generation;

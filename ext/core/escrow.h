@@ -61,6 +61,9 @@ uint64_t ff_escrow_deal(struct ff_escrow *e, uint32_t id, uint16_t lane, int64_t
 /* Moves an entry that the master owns to the end of `list`. */
 void ff_escrow_move(struct ff_escrow *e, uint32_t id, uint16_t list, int64_t now_ms);
 
+/* As ff_escrow_move, but to the front of WAITING: it has waited already. */
+void ff_escrow_wait_first(struct ff_escrow *e, uint32_t id, int64_t now_ms);
+
 /* Takes `id` back from `lane` if its word still says `state`: word PARKED, no longer the lane's.
  * The caller moves it on. False when the lane was faster, or it is not the lane's at all. */
 bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_state state);

@@ -150,6 +150,7 @@ int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
         ff_tenure_settle(lane, c, FF_PHASE_RUN);
     else if (ff_tenure_advance(lane, c)) /* pipelined: its answer goes out with this one */
         lane->again = c;
+    ff_lane_poke(lane);
     return r == -EMSGSIZE ? r : 0;
 }
 
@@ -166,4 +167,5 @@ void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status)
     } else {
         ff_tenure_close(lane, c);
     }
+    ff_lane_poke(lane);
 }

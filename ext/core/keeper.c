@@ -184,7 +184,7 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 {
     if (ff_escrow_take(&d->escrow, id, i, FF_QUEUED)) {
         d->lane[i]->dealt--;
-        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
+        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         d->stats.redealt++;
     } else if (ff_escrow_take(&d->escrow, id, i, FF_IDLE)) {
         park(d, id);

@@ -24,8 +24,7 @@ static void ring(const struct ff_lane *lane)
         return; /* full: it rings already */
 }
 
-/* Rings if the master waits for room. */
-static void poke(const struct ff_lane *lane)
+void ff_lane_poke(const struct ff_lane *lane)
 {
     if (atomic_load(&lane->config.seat.page->all_full))
         ring(lane);
@@ -128,8 +127,6 @@ static void set_running(struct ff_lane *lane, bool is_running)
     atomic_store_explicit(&lane->line->busy_since_us, is_running ? lane->now_us : 0,
                           memory_order_relaxed);
     atomic_store(&lane->line->running, is_running);
-    if (!is_running)
-        poke(lane);
 }
 
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
@@ -147,6 +144,7 @@ int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
             *out = c;
             return 1;
         }
+        ff_lane_poke(lane);
     }
     return 0;
 }

@@ -65,8 +65,12 @@ void ff_lane_free(struct ff_lane *lane);
 /* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. */
 void ff_lane_leave(struct ff_lane *lane);
 
-/* The application is done with its request: it counts, and the lane has room again. */
+/* The application is done with its request: it counts, and the lane has room again. Poke when the
+ * connection is settled. */
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
+
+/* Rings if the master waits for room. */
+void ff_lane_poke(const struct ff_lane *lane);
 
 /* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and
  * all is done. */

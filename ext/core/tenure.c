@@ -146,7 +146,10 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     bool is_quiet = c->phase == FF_PHASE_QUIET && !c->is_flushing;
-    if (is_quiet && lane->mode == FF_LANE_LEAVING) {
+    /* while all lanes are full, what is hot must not overtake what waits in the master */
+    if (is_quiet &&
+        (lane->mode == FF_LANE_LEAVING ||
+         atomic_load_explicit(&lane->config.seat.page->all_full, memory_order_relaxed))) {
         ff_tenure_give_back(lane, c);
         return;
     }

@@ -133,6 +133,11 @@ static bool turn(struct stage *s, bool with_lanes)
     return true;
 }
 
+void stage_step(struct stage *s)
+{
+    turn(s, true);
+}
+
 void stage_run(struct stage *s)
 {
     int ready[FF_POLLER_BATCH];

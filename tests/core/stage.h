@@ -28,10 +28,11 @@ void stage_close(struct stage *s);
 void stage_sit(struct stage *s, int lane);
 int stage_kill(struct stage *s, int lane);
 
-/* Lets all sides work until nothing has happened for a while. Requests are answered with the lane's
- * number and the target: "0 /path"; a POST also with its body; /large with
- * 900 KiB; /hold not at all. */
+/* Lets all sides work until nothing has happened for a while, or once. Requests are answered with
+ * the lane's number and the target: "0 /path"; a POST also with its body; /large with 900 KiB;
+ * /hold not at all. */
 void stage_run(struct stage *s);
+void stage_step(struct stage *s);
 void stage_run_master(struct stage *s);
 
 /* A client: connects; sends; runs the stage and reads what came (a static NUL-terminated text;

@@ -91,6 +91,20 @@ TEST(lists_keep_their_order_whatever_leaves_them)
     close_all();
 }
 
+TEST(what_has_waited_already_waits_first)
+{
+    CHECK(open_all(4) == 0);
+    uint32_t a = admit(), b = admit(), c = admit();
+    ff_escrow_deal(&escrow, c, 0, 0);
+    ff_escrow_wait_first(&escrow, c, 0);
+    CHECK(escrow.list[FF_LIST_WAITING].first == c && escrow.entry[c].next == a);
+    CHECK(escrow.entry[a].prev == c && escrow.list[FF_LIST_WAITING].last == b);
+    CHECK(escrow.entry[b].next == 0 && escrow.list[FF_LIST_WAITING].count == 3);
+    ff_escrow_wait_first(&escrow, c, 0); /* it is the first already */
+    CHECK(escrow.list[FF_LIST_WAITING].first == c && escrow.list[FF_LIST_WAITING].last == b);
+    close_all();
+}
+
 TEST(release_ends_the_connection_although_others_hold_copies)
 {
     int ends[2];

@@ -12,8 +12,9 @@ static void open_idle(struct stage *s, int *client, int n)
     for (int i = 0; i < n; i++) {
         client[i] = stage_connect(s);
         stage_send(client[i], GET("/"));
+        if (i % 32 == 31 || i == n - 1) /* lanes never get full: then they would keep none */
+            stage_run(s);
     }
-    stage_run(s);
     for (int i = 0; i < n; i++)
         if (!strstr(stage_read_now(client[i]), "200 OK"))
             abort();
@@ -99,6 +100,28 @@ TEST(a_slow_lane_gets_one_and_the_next_waits_in_the_backlog)
     stage_close(s);
 }
 
+TEST(new_connections_are_accepted_although_others_always_wait)
+{
+    struct stage *s = stage_open(64, 1);
+    int client[8], newcomer;
+    open_idle(s, client, 8);
+    atomic_store(&s->d->page->lane[0].service_us, 50000);
+    ff_lane_leave(s->lane[0]); /* its connections go to the master, and a new worker sits down */
+    stage_kill(s, 0);
+    stage_sit(s, 0);
+    atomic_store(&s->d->page->lane[0].service_us, 50000);
+    for (int i = 0; i < 8; i++)
+        stage_send(client[i], GET("/again"));
+    newcomer = stage_connect(s);
+    stage_send(newcomer, GET("/new"));
+    for (int i = 0; i < 8 && s->d->stats.accepted == 8; i++)
+        stage_step(s);
+    CHECK(s->d->stats.accepted == 9 && s->d->escrow.list[FF_LIST_WAITING].count > 2);
+    close(newcomer);
+    close_all(client, 8);
+    stage_close(s);
+}
+
 TEST(a_lane_that_claims_nothing_loses_everything_until_it_answers_a_ping)
 {
     struct stage *s = stage_open(64, 2);
@@ -159,6 +182,7 @@ TEST(a_pass_takes_back_a_bounded_number)
     enum { N = 300 };
     int client[N];
     open_idle(s, client, N);
+    CHECK(s->d->escrow.list[0].count > FF_RELIEF_MAX);
     atomic_store(&s->lane[0]->line->busy_since_us, 1);
     s->d->busy_us = 1;
     ff_dispatcher_tick(s->d);
@@ -166,7 +190,7 @@ TEST(a_pass_takes_back_a_bounded_number)
     CHECK(s->d->stats.taken == FF_RELIEF_MAX);
     ff_keeper_relieve(s->d);
     ff_keeper_relieve(s->d);
-    CHECK(s->d->stats.taken == N && s->d->escrow.list[FF_LIST_PARKED].count == N);
+    CHECK(s->d->escrow.list[0].count == 0 && s->d->escrow.list[FF_LIST_PARKED].count == N);
     close_all(client, N);
     stage_close(s);
 }
