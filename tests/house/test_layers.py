@@ -14,6 +14,7 @@ UNITS = sorted({path.stem for path in CORE.glob("*.[ch]")})
 FLOORS = {
     # -1 processes: the master's three, then the worker's
     "dispatcher": -1,
+    "dealer": -1,
     "keeper": -1,
     "escrow": -1,
     "lane": -1,
@@ -43,8 +44,9 @@ FLOORS = {
 
 # Who may look sideways, and at whom. Master and worker meet in the page and the channel only.
 NEIGHBOURS = {
-    "dispatcher": {"escrow", "keeper"},
-    "keeper": {"dispatcher"},
+    "dispatcher": {"dealer", "escrow", "keeper"},
+    "dealer": {"dispatcher"},
+    "keeper": {"dealer", "dispatcher"},
     "lane": {"tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
