@@ -122,7 +122,7 @@ def test_a_worker_without_descriptors_loses_nothing(start: Start, connect: Conne
     poor = server.worker_in(0)
     hard = resource.prlimit(poor, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(poor, resource.RLIMIT_NOFILE, (12, hard))
-    wires = [connect(server).send(get()) for _ in range(20)]
+    wires = [connect(server).send(get()) for _ in range(6)]
 
     answers = [answer(wire.read_response().body) for wire in wires]
     assert {slot for slot, _ in answers} == {0, 1}
