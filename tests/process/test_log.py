@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 from pathlib import Path
 
 from fix_cluster import Start
 from fix_processes import wait_until
+
+
+def listens(path: Path) -> bool:
+    """Does somebody listen at *path*?"""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def test_a_reader_of_the_log_that_stalls_does_not_hold_up_the_service(
@@ -21,7 +29,7 @@ def test_a_reader_of_the_log_that_stalls_does_not_hold_up_the_service(
     command = ["sh", "-c", f'exec "$@" 2>{fifo}', "sh", sys.executable, "-m", "fastfork"]
 
     server = start("process:app", "-b", f"unix:{sock}", command=command, is_up=False)
-    wait_until(sock.exists)
+    wait_until(lambda: listens(sock))
     server.url = f"unix:{sock}"
 
     assert server.ask()
@@ -35,12 +43,12 @@ def test_a_reader_of_the_log_that_ends_does_not_end_the_service(
     sock = tmp_path / "socket"
     command = ["sh", "-c", '"$@" 2>&1 | true', "sh", sys.executable, "-m", "fastfork"]
     server = start("process:app", "-b", f"unix:{sock}", command=command, is_up=False)
-    wait_until(sock.exists)
+    wait_until(lambda: listens(sock))
     server.url = f"unix:{sock}"
 
     assert server.ask()
-    os.killpg(server.pid, 15)
-    server.exit_code = -15
+    server.exit_code = -signal.SIGTERM
+    os.killpg(server.pid, signal.SIGTERM)
 
 
 def test_a_full_disk_does_not_stop_the_service(start: Start, tmp_path: Path) -> None:
@@ -54,7 +62,7 @@ def test_a_full_disk_does_not_stop_the_service(start: Start, tmp_path: Path) -> 
         "/dev/full",
     ]
     server = start("process:app", *options, is_up=False)
-    wait_until(sock.exists)
+    wait_until(lambda: listens(sock))
     server.url = f"unix:{sock}"
 
     assert [bool(server.ask()) for _ in range(4)] == [True] * 4
