@@ -61,8 +61,7 @@ def test_what_was_dealt_to_a_stopped_worker_is_answered_after_its_death(
     victim = server.worker_in(0)
     os.kill(victim, signal.SIGSTOP)
     wires = [connect(server).send(get()) for _ in range(10)]
-    # the other worker has answered its half: the rest is with the one that is stopped
-    wait_until(lambda: sum(not wire.is_quiet() for wire in wires) == 5)
+    wait_until(lambda: sum(not wire.is_quiet() for wire in wires) >= 5)  # the other one's half
 
     os.kill(victim, signal.SIGKILL)
 

@@ -76,4 +76,7 @@ def test_process_1_replaces_a_crashed_worker(start: Start) -> None:
 
 
 def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:  # reaped meanwhile
+        return ""
