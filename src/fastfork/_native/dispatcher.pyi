@@ -85,8 +85,9 @@ class Dispatcher:
     def stats(self) -> dict[str, int]:
         """Counters since the start and gauges of now.
 
-        Counters: accepted, dealt, redealt, taken (back from lanes), closed, lost, accept_errors. Gauges: connections (in the table),
-        parked, lingering, waiting (to be dealt), listening (1 while the listeners are polled).
+        Counters: accepted, dealt, redealt, taken (back from lanes), closed, lost, accept_errors.
+        Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
+        the listeners are polled).
         """
 
     def lane_stats(self, lane: int) -> dict[str, int]:
