@@ -1,6 +1,6 @@
 """The C half of the build: one static library, and one thin module per .pyx that links it.
 
-FASTFORK_BUILD = release | debug | asan | coverage; each keeps its own objects under build/.
+FASTFORK_BUILD = release | debug | asan | crash | coverage; each keeps its own objects under build/.
 """
 
 import os
@@ -23,6 +23,8 @@ FLAVOURS = {  # compile, link
         ["-O1", "-g3", "-UNDEBUG", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"],
         ["-fsanitize=address,undefined"],
     ),
+    # dies by chance between the stores of the connection protocol: FASTFORK_CRASH=n, 1 of n times
+    "crash": (["-O2", "-g", "-DFF_CRASH_POINTS"], []),
     "coverage": (["-O0", "-g3", "--coverage"], ["--coverage"]),
 }
 

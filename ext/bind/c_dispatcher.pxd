@@ -40,10 +40,18 @@ cdef extern from "poller.h" nogil:
 
 cdef extern from "dispatcher.h" nogil:
     struct ff_dispatcher_stats:
-        uint64_t accepted, dealt, redealt, taken, closed, lost, accept_errors
+        uint64_t accepted, dealt, redealt, taken, replayed, refused, closed, lost, accept_errors
+
+    enum:
+        FF_RESCUED_MAX
+
+    struct ff_rescued:
+        unsigned char rescue
+        char line[120]
 
     struct ff_master_lane:
         int receive_end
+        char *blocks
         uint64_t dealt_in_all
 
     struct ff_dispatcher:
@@ -54,6 +62,9 @@ cdef extern from "dispatcher.h" nogil:
         size_t lanes
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats
+        c_bool may_replay
+        size_t rescues
+        ff_rescued rescued[16]
 
     int ff_dispatcher_open(
         uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms, ff_dispatcher **out
@@ -71,5 +82,5 @@ cdef extern from "dispatcher.h" nogil:
     int ff_dispatcher_wait(ff_dispatcher *d, int timeout_ms, int *ready)
 
 
-cdef extern from "keeper.h" nogil:
-    int ff_keeper_recover(ff_dispatcher *d, uint16_t lane)
+cdef extern from "recovery.h" nogil:
+    int ff_recovery_run(ff_dispatcher *d, uint16_t lane)

@@ -52,6 +52,7 @@ cdef extern from "conn.h" nogil:
 
 cdef extern from "lane.h" nogil:
     struct ff_lane_config:
+        int replay
         ff_seat seat
         int64_t wait_ms[4]
         ff_conn_limits limits

@@ -8,6 +8,7 @@ from c_dispatcher cimport ff_page
 cdef extern from "seat.h" nogil:
     struct ff_seat:
         ff_page *page
+        char *blocks
         uint16_t lane
         int channel
         int bell

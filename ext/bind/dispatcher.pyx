@@ -5,6 +5,7 @@ from libc.errno cimport EINTR
 from posix.unistd cimport getpid, pid_t
 
 from c_dispatcher cimport (
+    FF_RESCUED_MAX,
     FF_LIST_FREE,
     FF_LIST_LINGER,
     FF_LIST_PARKED,
@@ -24,10 +25,14 @@ from c_dispatcher cimport (
     ff_dispatcher_unwatch,
     ff_dispatcher_wait,
     ff_dispatcher_watch,
-    ff_keeper_recover,
+    ff_recovery_run,
 )
 from c_seat cimport ff_seat
 from check cimport check
+
+
+# By enum ff_rescue.
+RESCUES = ("parked", "replayed", "refused", "cut", "ended")
 
 
 cdef class Seat:
@@ -51,7 +56,7 @@ cdef class Dispatcher:
     cdef ff_dispatcher *core
     cdef pid_t pid  # of the process that may use it: a forked child must not touch master state
 
-    def __init__(self, *, int max_connections, double keep_alive, double silence):
+    def __init__(self, *, int max_connections, double keep_alive, double silence, bint replay=True):
         if self.core != NULL:
             raise RuntimeError("this Dispatcher is open already")
         self.pid = getpid()
@@ -63,6 +68,7 @@ cdef class Dispatcher:
                 &self.core,
             )
         )
+        self.core.may_replay = replay
 
     def __dealloc__(self):
         if self.core != NULL and self.pid == getpid():
@@ -112,6 +118,7 @@ cdef class Dispatcher:
         cdef Seat seat = Seat.__new__(Seat)
         self.checked(lane)
         seat.seat.page = self.core.page
+        seat.seat.blocks = self.core.lane[lane].blocks
         seat.seat.lane = lane
         seat.seat.channel = self.core.lane[lane].receive_end
         seat.seat.bell = self.core.bell
@@ -124,7 +131,17 @@ cdef class Dispatcher:
         ff_dispatcher_rest(self.core, self.checked(lane))
 
     def recover(self, int lane):
-        return ff_keeper_recover(self.core, self.checked(lane))
+        return ff_recovery_run(self.core, self.checked(lane))
+
+    def rescued(self):
+        cdef ff_dispatcher *core = self.open_core()
+        return [
+            (
+                RESCUES[core.rescued[i].rescue],
+                (<bytes>core.rescued[i].line).decode("latin-1"),
+            )
+            for i in range(min(<int>core.rescues, FF_RESCUED_MAX))
+        ]
 
     def release(self, int lane):
         ff_dispatcher_release(self.core, self.checked(lane))
@@ -139,6 +156,8 @@ cdef class Dispatcher:
             "dealt": core.stats.dealt,
             "redealt": core.stats.redealt,
             "taken": core.stats.taken,
+            "replayed": core.stats.replayed,
+            "refused": core.stats.refused,
             "closed": core.stats.closed,
             "lost": core.stats.lost,
             "accept_errors": core.stats.accept_errors,

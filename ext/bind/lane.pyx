@@ -18,6 +18,10 @@ from c_seat cimport ff_seat
 from check cimport check
 
 
+# By enum ff_replay.
+REPLAYS = ("off", "safe", "idempotent")
+
+
 cdef class Lane:
     cdef ff_lane *core
     cdef object seat  # keeps what the lane borrows
@@ -30,6 +34,7 @@ cdef class Lane:
         double body_timeout,
         double write_timeout,
         double linger,
+        str replay="safe",
         size_t body_buffer,
         unsigned int limit_head,
         unsigned int limit_line,
@@ -49,6 +54,7 @@ cdef class Lane:
         config.limits.http.line = limit_line
         config.limits.http.field = limit_field
         config.limits.http.fields = limit_fields
+        config.replay = REPLAYS.index(replay)
         self.seat = seat
         check(ff_lane_open(&config, &self.core))
 

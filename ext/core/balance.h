@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000 };
+enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000, FF_OWED_MAX = 64 };
 
 /* What the master knows of a lane when it deals. */
 struct ff_balance_lane {
@@ -33,8 +33,14 @@ uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
  * Without it a new connection never gets in while kept-alive ones keep all lanes running. */
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
 
-/* Strict rotation: the first lane with room at or after `*cursor`, which moves behind it. The lane,
- * or -1 when none has room. */
-int ff_balance_rotate(const uint32_t *room, size_t lanes, size_t *cursor);
+/* Rotation. `owed` counts the turns that lanes lost because they had no room: they get them, at
+ * most FF_OWED_MAX, when they have some. So all lanes get the same in the end, and none gets what
+ * it can't serve now. NULL: nobody is owed anything.
+ *
+ * Whose turn is it? The lane, or -1 when none has room. */
+int ff_balance_pick(const uint32_t *room, const uint32_t *owed, size_t lanes, size_t cursor);
+
+/* `lane` was picked and has got something: the turn moves on. */
+void ff_balance_turn(uint32_t *owed, size_t lanes, size_t *cursor, size_t lane);
 
 #endif

@@ -12,7 +12,21 @@ enum { FIRST_CAP = 512 };
 static int is_worth_moving(const struct ff_buffer *b, size_t n)
 {
     size_t len = ff_buffer_len(b);
-    return b->start > 0 && len <= b->start && b->cap - len >= n;
+    return !b->is_lent && b->start > 0 && len <= b->start && b->cap - len >= n;
+}
+
+/* Goes on in `cap` bytes of its own. */
+static int move_to(struct ff_buffer *b, size_t cap)
+{
+    size_t len = ff_buffer_len(b);
+    char *data = malloc(cap);
+    if (!data)
+        return -ENOMEM;
+    if (len > 0)
+        memcpy(data, b->data + b->start, len);
+    ff_buffer_close(b);
+    *b = (struct ff_buffer){.data = data, .end = len, .cap = cap};
+    return 0;
 }
 
 int ff_buffer_reserve(struct ff_buffer *b, size_t n)
@@ -30,14 +44,12 @@ int ff_buffer_reserve(struct ff_buffer *b, size_t n)
     size_t cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap * 2;
     if (cap < len + n)
         cap = len + n;
-    char *data = malloc(cap);
-    if (!data)
-        return -ENOMEM;
-    if (len > 0)
-        memcpy(data, b->data + b->start, len);
-    free(b->data);
-    *b = (struct ff_buffer){.data = data, .end = len, .cap = cap};
-    return 0;
+    return move_to(b, cap);
+}
+
+int ff_buffer_own(struct ff_buffer *b)
+{
+    return b->is_lent ? move_to(b, b->cap) : 0;
 }
 
 int ff_buffer_append(struct ff_buffer *b, const void *bytes, size_t n)
@@ -64,6 +76,13 @@ void ff_buffer_clear(struct ff_buffer *b)
 
 void ff_buffer_close(struct ff_buffer *b)
 {
-    free(b->data);
+    if (!b->is_lent)
+        free(b->data);
     *b = (struct ff_buffer){0};
+}
+
+void ff_buffer_borrow(struct ff_buffer *b, char *data, size_t cap)
+{
+    ff_buffer_close(b);
+    *b = (struct ff_buffer){.data = data, .cap = cap, .is_lent = true};
 }

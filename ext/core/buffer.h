@@ -6,11 +6,13 @@
 #ifndef FF_BUFFER_H
 #define FF_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ff_buffer {
     char *data;
     size_t start, end, cap; /* the bytes are data[start..end) */
+    bool is_lent;           /* somebody else's memory: never moved in, never freed */
 };
 
 static inline size_t ff_buffer_len(const struct ff_buffer *b)
@@ -47,5 +49,12 @@ void ff_buffer_clear(struct ff_buffer *b);
 
 /* Gives the memory back; the buffer is empty and usable again. */
 void ff_buffer_close(struct ff_buffer *b);
+
+/* Moves to memory of its own, if it is in somebody else's. 0 or -ENOMEM. */
+int ff_buffer_own(struct ff_buffer *b);
+
+/* Starts over, empty, in `cap` bytes of the caller's. When they don't suffice, the buffer moves to
+ * memory of its own. */
+void ff_buffer_borrow(struct ff_buffer *b, char *data, size_t cap);
 
 #endif

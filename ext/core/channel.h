@@ -15,7 +15,7 @@ enum { FF_CHANNEL_BATCH = 16 };
 struct ff_deal {
     uint64_t word; /* the ownership word to claim from */
     uint32_t id;
-    uint32_t zero; /* padding that goes over the wire */
+    uint32_t replay; /* octets to go on with: block << 16 | number of them; 0: none */
 };
 
 /* Gives both ends of a new channel (SOCK_SEQPACKET: messages keep their borders). 0 or -errno. */

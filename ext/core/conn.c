@@ -1,23 +1,34 @@
 #include "conn.h"
 
+#include "crash.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16384 };
+enum { READ_SIZE = 16384, ROOM_MIN = 1024 };
+
+bool ff_conn_leaves_block(const struct ff_conn *c)
+{
+    const struct ff_buffer *in = &c->work->in;
+    return !in->is_lent || ff_buffer_room(in) < ROOM_MIN;
+}
 
 ssize_t ff_conn_receive(struct ff_conn *c)
 {
     struct ff_buffer *in = &c->work->in;
-    int r = ff_buffer_reserve(in, READ_SIZE);
+    /* what is in the lane's block can be read after our death: leave it there as long as it fits */
+    int r = ff_conn_leaves_block(c) ? ff_buffer_reserve(in, READ_SIZE) : 0;
     if (r < 0)
         return r;
     size_t room = ff_buffer_room(in);
     ssize_t n = recv(c->fd, ff_buffer_tail(in), room, 0);
+    ff_crash_point();
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     in->end += (size_t)n;
+    c->received += (size_t)n;
     c->is_drained = (size_t)n < room;
     c->is_ended = n == 0;
     return n;
@@ -91,6 +102,8 @@ int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits)
         c->needs_continue = false;
         return FF_HTTP_DONE;
     }
+    if (w->request.chunked && ff_buffer_own(&w->in) < 0)
+        return 503; /* chunks are decoded in place: the block keeps them as they came */
     c->needs_continue = w->request.expect_continue && raw_octets(w) == 0;
     return advance_body(c, limits);
 }
@@ -123,9 +136,11 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
     int flags = MSG_NOSIGNAL | (c->is_closing ? MSG_MORE : 0);
     ssize_t sent =
         n > 0 ? sendmsg(c->fd, &message, flags) : send(c->fd, parts[0].iov_base, queued, flags);
+    ff_crash_point();
     if (sent < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     c->work->is_begun = true;
+    c->sent += (size_t)sent;
     size_t of_out = (size_t)sent < queued ? (size_t)sent : queued;
     ff_buffer_consume(out, of_out);
     return sent - (ssize_t)of_out;

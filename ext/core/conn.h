@@ -26,6 +26,7 @@ struct ff_work {
     size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
     bool is_begun;   /* octets have gone out since the request began to run */
+    uint32_t block;  /* of the lane's memory, that `in` begins in; 0: none */
     struct ff_work *next; /* in the lane's list of spare ones */
 };
 
@@ -43,6 +44,7 @@ struct ff_conn {
     struct ff_deadline deadline; /* first: the lane finds the connection from it */
     struct ff_work *work;        /* NULL while quiet */
     uint64_t word;               /* what stands in the conn table while we own it */
+    uint64_t received, sent;     /* octets, in all, whoever did it */
     uint32_t id;
     int fd;
     uint8_t phase;    /* enum ff_phase: of the input */
@@ -59,6 +61,9 @@ struct ff_conn_limits {
     struct ff_http_limits http;
     size_t body_buffer;
 };
+
+/* Will the next read go to memory that nobody sees after our death? */
+bool ff_conn_leaves_block(const struct ff_conn *c);
 
 /* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's
  * end; -EAGAIN, -ENOMEM, or another -errno of a broken connection. */

@@ -4,6 +4,7 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { DEALS_PER_PASS = 256, STARVED_MS = 100 };
 
@@ -37,15 +38,18 @@ static bool look_at_all(struct ff_dispatcher *d)
         struct ff_balance_lane lane = look(d, i);
         d->credit[i] = ff_balance_credit(&lane);
         d->spare[i] = ff_balance_spare(&lane);
+        if (!d->lane[i]->is_ready)
+            d->owed[i] = 0; /* nobody is there to make it good to */
         any = any || d->credit[i] > 0 || d->spare[i] > 0;
     }
     return any;
 }
 
-static int choose(struct ff_dispatcher *d)
+/* Whose turn it is: of those with credit, else of those with a place to spare. */
+static int choose(const struct ff_dispatcher *d)
 {
-    int lane = ff_balance_rotate(d->credit, d->lanes, &d->cursor);
-    return lane >= 0 ? lane : ff_balance_rotate(d->spare, d->lanes, &d->cursor);
+    int lane = ff_balance_pick(d->credit, d->owed, d->lanes, d->cursor);
+    return lane >= 0 ? lane : ff_balance_pick(d->spare, NULL, d->lanes, d->cursor);
 }
 
 /* ---- sending ---- */
@@ -71,6 +75,25 @@ static void send_batch(struct ff_dispatcher *d, uint16_t i)
     d->stats.dealt -= n;
 }
 
+/* Puts the octets that go with `id` into a block of the lane; what the deal says of it. There is
+ * one for every deal that may wait unclaimed. */
+static uint32_t put_replay(struct ff_dispatcher *d, uint32_t id, uint16_t i)
+{
+    const struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    struct ff_master_lane *lane = d->lane[i];
+    for (uint32_t k = 0; k < FF_BLOCKS_REPLAY; k++) {
+        uint32_t user = lane->replayed[k];
+        if (user && user != id && ff_escrow_is_in(&d->escrow, user, i) &&
+            ff_word_state(atomic_load(&d->page->conn[user].word)) <= FF_READING)
+            continue; /* not read from there yet */
+        uint32_t block = FF_BLOCKS_OWN + k;
+        lane->replayed[k] = id;
+        memcpy(lane->blocks + (size_t)block * FF_BLOCK, entry->bytes, entry->bytes_len);
+        return block << 16 | entry->bytes_len;
+    }
+    return 0;
+}
+
 static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 {
     struct ff_master_lane *lane = d->lane[i];
@@ -79,10 +102,13 @@ static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
     lane->batch_fds[lane->batched] = d->escrow.entry[id].fd;
     lane->batch[lane->batched] =
         (struct ff_deal){.id = id, .word = ff_escrow_deal(&d->escrow, id, i, d->now_ms)};
+    if (d->escrow.entry[id].bytes)
+        lane->batch[lane->batched].replay = put_replay(d, id, i);
     lane->dealt++;
     lane->dealt_in_all++;
     lane->is_stalled = false;
     lane->fruitless = 0;
+    ff_balance_turn(d->credit[i] > 0 ? d->owed : NULL, d->lanes, &d->cursor, i);
     d->credit[i] -= d->credit[i] > 0;
     d->spare[i] = 0;
     d->stats.dealt++;
@@ -170,7 +196,6 @@ void ff_dealer_deal(struct ff_dispatcher *d)
         for (size_t i = 0; i < d->listeners; i++)
             d->listener[i].is_readable = true;
     for (int n = 0; n < DEALS_PER_PASS; n++) {
-        size_t cursor = d->cursor;
         int lane = choose(d);
         if (lane < 0) {
             if ((d->is_full = all_full(d)))
@@ -178,10 +203,8 @@ void ff_dealer_deal(struct ff_dispatcher *d)
             continue;
         }
         uint32_t id = next_conn(d);
-        if (!id) {
-            d->cursor = cursor; /* nobody used the turn */
+        if (!id)
             break;
-        }
         deal_one(d, id, (uint16_t)lane);
     }
     for (size_t i = 0; i < d->lanes; i++)

@@ -38,6 +38,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->silence_ms = silence_ms;
     d->busy_us = FF_BUSY_US;
     d->stuck_us = FF_STUCK_US;
+    d->may_replay = true;
     ff_dispatcher_tick(d);
     if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
         (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0)
@@ -57,6 +58,7 @@ void ff_dispatcher_free(struct ff_dispatcher *d)
         return;
     for (size_t i = 0; i < d->lanes; i++) {
         ff_dispatcher_release(d, (uint16_t)i);
+        ff_blocks_free(d->lane[i]->blocks);
         free(d->lane[i]);
     }
     ff_escrow_close(&d->escrow);
@@ -127,7 +129,9 @@ int ff_dispatcher_lease(struct ff_dispatcher *d)
     if (i < 0)
         return i;
     struct ff_master_lane *lane = d->lane[i];
-    int r = ff_channel_open(&lane->send_end, &lane->receive_end);
+    int r = lane->blocks ? 0 : ff_blocks_open(&lane->blocks);
+    if (r == 0)
+        r = ff_channel_open(&lane->send_end, &lane->receive_end);
     return r < 0 ? r : i;
 }
 

@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "escrow.h"
+#include "rescue.h"
 
 enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000 };
 
@@ -26,7 +27,10 @@ struct ff_master_lane {
     uint32_t seen_claimed; /* when it last moved: `claimed` then, and the time */
     int64_t moved_us;
     uint32_t fruitless; /* times in a row that there was nothing to take back from it */
-    uint32_t batched;   /* deals in the batch below, not sent yet */
+    char *blocks;       /* shared with its worker: page.h */
+    /* the ids whose octets lie in the blocks for replay, 0: none */
+    uint32_t replayed[FF_BLOCKS_REPLAY];
+    uint32_t batched; /* deals in the batch below, not sent yet */
     struct ff_deal batch[FF_CHANNEL_BATCH];
     int batch_fds[FF_CHANNEL_BATCH];
 };
@@ -36,8 +40,16 @@ struct ff_listener {
     bool is_readable; /* as far as we know there is something to accept */
 };
 
+/* What was done about a request that was running when its worker died. */
+struct ff_rescued {
+    uint8_t rescue; /* enum ff_rescue */
+    char line[120]; /* the request line, as far as it is known */
+};
+
+enum { FF_RESCUED_MAX = 16 };
+
 struct ff_dispatcher_stats {
-    uint64_t accepted, dealt, redealt, taken, closed, lost, accept_errors;
+    uint64_t accepted, dealt, redealt, taken, replayed, refused, closed, lost, accept_errors;
 };
 
 struct ff_dispatcher {
@@ -60,8 +72,12 @@ struct ff_dispatcher {
     size_t lanes, cursor; /* lanes: highest number leased so far, plus one */
     /* what the lanes may get in this pass of dealing: first, and when nobody has credit */
     uint32_t credit[FF_LANES_MAX], spare[FF_LANES_MAX];
+    uint32_t owed[FF_LANES_MAX];               /* turns that lanes lost: balance.h */
     struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
     struct ff_dispatcher_stats stats;
+    bool may_replay; /* requests of dead workers are dealt again */
+    size_t rescues;  /* at the last recovery; only the first are told of */
+    struct ff_rescued rescued[FF_RESCUED_MAX];
 };
 
 /* 0 or -errno. */

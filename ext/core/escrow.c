@@ -64,8 +64,11 @@ uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer
     line->listener = listener;
     line->accepted_ms = now_ms;
     line->requests = 0;
+    line->base[0] = (struct ff_base){0};
+    atomic_store_explicit(&line->progress, 0, memory_order_relaxed);
     e->entry[id].fd = fd;
     e->entry[id].drained = 0;
+    e->entry[id].replayed = 0;
     ff_word_set(line, ff_word(FF_PARKED, 0, e->entry[id].generation));
     append_entry(e, id, FF_LIST_WAITING, now_ms);
     return id;
@@ -116,12 +119,20 @@ bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list)
     return id > 0 && id <= e->touched && e->entry[id].list == list;
 }
 
+void ff_escrow_forget_bytes(struct ff_escrow *e, uint32_t id)
+{
+    free(e->entry[id].bytes);
+    e->entry[id].bytes = NULL;
+    e->entry[id].bytes_len = 0;
+}
+
 void ff_escrow_release(struct ff_escrow *e, uint32_t id, bool is_shut)
 {
     struct ff_escrow_entry *entry = &e->entry[id];
     /* a worker may hold a copy: close alone would send no FIN */
     if (!is_shut)
         shutdown(entry->fd, SHUT_RDWR);
+    ff_escrow_forget_bytes(e, id);
     entry->fd = ff_sock_close(entry->fd);
     ff_word_set(&e->page->conn[id], ff_word(FF_FREE, 0, entry->generation));
     ff_escrow_move(e, id, FF_LIST_FREE, 0);

@@ -27,6 +27,9 @@ struct ff_escrow_entry {
     uint64_t generation; /* survives the connection: ids are used again, generations are not */
     int fd;              /* -1: no connection */
     uint32_t prev, next; /* ids, 0 at the ends */
+    char *bytes; /* what a dead worker had read, to be dealt with the connection; NULL: nothing */
+    uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
+    uint32_t bytes_len;
     uint16_t list;
     uint16_t drained; /* LINGER: KiB read and dropped */
 };
@@ -70,6 +73,9 @@ bool ff_escrow_take(struct ff_escrow *e, uint32_t id, uint16_t lane, enum ff_sta
 
 /* Is `id` a connection that stands in `list`? Any number is allowed. */
 bool ff_escrow_is_in(const struct ff_escrow *e, uint32_t id, uint16_t list);
+
+/* Forgets the octets that were to be replayed. */
+void ff_escrow_forget_bytes(struct ff_escrow *e, uint32_t id);
 
 /* Closes the connection and frees the id; shuts it down first unless a lane has done that
  * already. */

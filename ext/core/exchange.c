@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "progress.h"
 #include "tenure.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
 static int fill(struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_work *w = c->work;
+    ff_progress_lend(ff_tenure_line(lane, c), 0); /* what was read before is overwritten */
     w->body_at = w->request.head_len; /* what was before it has been read by the application */
     w->in.end = w->in.start + w->body_at;
     int r = ff_conn_continue(c);

@@ -13,7 +13,7 @@ uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
     return TAG_CONN | (uint64_t)id << 8 | d->escrow.entry[id].generation << 32;
 }
 
-static void release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
+void ff_keeper_release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
 {
     uint16_t list = d->escrow.entry[id].list;
     if (list == FF_LIST_PARKED || list == FF_LIST_SILENT || list == FF_LIST_LINGER)
@@ -23,40 +23,39 @@ static void release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
     d->starved_until_ms = 0; /* a descriptor came back */
 }
 
-/* Keeps `id` in `list` and lets the poller tell when its client says something. */
-static void keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
+void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
 {
+    ff_escrow_forget_bytes(&d->escrow, id);
     ff_escrow_move(&d->escrow, id, list, d->now_ms);
     if (ff_poller_add(d->poller, d->escrow.entry[id].fd, FF_POLL_IN, ff_keeper_tag(d, id)) < 0)
-        release(d, id, false);
+        ff_keeper_release(d, id, false);
 }
 
-static void park(struct ff_dispatcher *d, uint32_t id)
+void ff_keeper_park(struct ff_dispatcher *d, uint32_t id)
 {
-    keep(d, id, d->page->conn[id].requests > 0 ? FF_LIST_PARKED : FF_LIST_SILENT);
+    ff_keeper_keep(d, id, d->page->conn[id].requests > 0 ? FF_LIST_PARKED : FF_LIST_SILENT);
 }
 
-/* What a lane gave up. It is believed only where its own word and the private owner agree. */
-static void take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
+void ff_keeper_take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
 {
     if (!ff_escrow_is_in(&d->escrow, id, lane))
         return;
     uint64_t generation = d->escrow.entry[id].generation;
     uint64_t word = atomic_load_explicit(&d->page->conn[id].word, memory_order_acquire);
     if (word == ff_word(FF_CLOSED, lane, generation))
-        release(d, id, true);
+        ff_keeper_release(d, id, true);
     else if (word == ff_word(FF_LINGER, lane, generation))
-        keep(d, id, FF_LIST_LINGER);
+        ff_keeper_keep(d, id, FF_LIST_LINGER);
     else if (word == ff_word(FF_PARKED, lane, generation))
-        park(d, id);
+        ff_keeper_park(d, id);
 }
 
-static void collect_lane(struct ff_dispatcher *d, uint16_t lane)
+void ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane)
 {
     uint32_t id = ff_return_take(d->page, lane);
     for (uint32_t n = 0; id > 0 && id <= d->page->conns_max && n < d->page->conns_max; n++) {
         uint32_t next = ff_return_next(d->page, id);
-        take_in(d, id, lane);
+        ff_keeper_take_in(d, id, lane);
         id = next;
     }
 }
@@ -64,7 +63,7 @@ static void collect_lane(struct ff_dispatcher *d, uint16_t lane)
 void ff_keeper_collect(struct ff_dispatcher *d)
 {
     for (size_t i = 0; i < d->lanes; i++)
-        collect_lane(d, (uint16_t)i);
+        ff_keeper_collect_lane(d, (uint16_t)i);
 }
 
 /* Reads and drops what the client still sends; the answer is out, so only the end matters. */
@@ -76,7 +75,7 @@ static void drain(struct ff_dispatcher *d, uint32_t id)
     if (n > 0)
         entry->drained = (uint16_t)(entry->drained + (n + 1023) / 1024);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || entry->drained > FF_LINGER_KIB)
-        release(d, id, false);
+        ff_keeper_release(d, id, false);
 }
 
 /* A parked client said something: a request, or goodbye. */
@@ -89,7 +88,7 @@ static void unpark(struct ff_dispatcher *d, uint32_t id)
         ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
         d->stats.redealt++;
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        release(d, id, false);
+        ff_keeper_release(d, id, false);
     }
 }
 
@@ -113,7 +112,7 @@ void ff_keeper_end_parked(struct ff_dispatcher *d)
         while ((id = d->escrow.list[parked[i]].first)) {
             unpark(d, id);
             if (ff_escrow_is_in(&d->escrow, id, parked[i]))
-                release(d, id, false);
+                ff_keeper_release(d, id, false);
         }
     }
 }
@@ -122,7 +121,7 @@ void ff_keeper_end_waiting(struct ff_dispatcher *d)
 {
     uint32_t id;
     while ((id = d->escrow.list[FF_LIST_WAITING].first))
-        release(d, id, false);
+        ff_keeper_release(d, id, false);
 }
 
 static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
@@ -141,7 +140,7 @@ void ff_keeper_expire(struct ff_dispatcher *d)
 {
     for (int i = 0; i < TIMED_LISTS; i++)
         while (due_ms(d, TIMED[i]) <= d->now_ms)
-            release(d, d->escrow.list[TIMED[i]].first, false);
+            ff_keeper_release(d, d->escrow.list[TIMED[i]].first, false);
 }
 
 /* When to look at lane `i` again: at once while it holds something that could have to be taken
@@ -169,8 +168,7 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d)
 
 /* ---- relief ---- */
 
-/* Closes the copies that wait in the channel: the words decide what happens, never the messages. */
-static void empty_channel(const struct ff_master_lane *lane)
+void ff_keeper_empty_channel(const struct ff_master_lane *lane)
 {
     struct ff_deal deals[FF_CHANNEL_BATCH];
     int fds[FF_CHANNEL_BATCH], n;
@@ -187,7 +185,7 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         d->stats.redealt++;
     } else if (ff_escrow_take(&d->escrow, id, i, FF_IDLE)) {
-        park(d, id);
+        ff_keeper_park(d, id);
     } else {
         ff_escrow_move(&d->escrow, id, i,
                        d->now_ms); /* to the end: the next pass starts elsewhere */
@@ -203,7 +201,7 @@ static void relieve_lane(struct ff_dispatcher *d, uint16_t i)
     for (uint32_t n = 0; n < held && n < FF_RELIEF_MAX; n++)
         taken += take_back(d, d->escrow.list[i].first, i);
     if (taken > 0)
-        empty_channel(d->lane[i]);
+        ff_keeper_empty_channel(d->lane[i]);
     d->lane[i]->fruitless = taken > 0 ? 0 : d->lane[i]->fruitless + 1;
 }
 
@@ -241,53 +239,4 @@ void ff_keeper_relieve(struct ff_dispatcher *d)
         if (stuck && !was_stuck) /* in rotation again when it answers */
             ff_channel_ping(d->lane[i]->send_end);
     }
-}
-
-/* ---- the death of a worker ---- */
-
-/* Where a dead worker's connection belongs; 1 if a request was lost with it. */
-static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
-{
-    if (ff_escrow_take(&d->escrow, id, lane, FF_QUEUED)) {
-        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
-        d->stats.redealt++;
-        return 0;
-    }
-    if (ff_escrow_take(&d->escrow, id, lane, FF_IDLE)) {
-        park(d, id);
-        return 0;
-    }
-    uint64_t word = atomic_load_explicit(&d->page->conn[id].word, memory_order_acquire);
-    enum ff_state state = ff_word_state(word);
-    take_in(d, id, lane);
-    if (!ff_escrow_is_in(&d->escrow, id, lane))
-        return 0; /* it was closed or lingering, and said so only by its word */
-    release(d, id, false);
-    return state == FF_RUNNING || state == FF_FLUSH;
-}
-
-int ff_keeper_recover(struct ff_dispatcher *d, uint16_t lane)
-{
-    struct ff_lane_line *line = &d->page->lane[lane];
-    int lost = 0;
-    ff_dispatcher_rest(d, lane);
-    collect_lane(d, lane);
-    empty_channel(d->lane[lane]);
-    while (d->escrow.list[lane].first)
-        lost += recover_conn(d, d->escrow.list[lane].first, lane);
-    d->lane[lane]->dealt = 0;
-    d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
-    d->lane[lane]->seen_claimed = d->lane[lane]->fruitless = 0;
-    atomic_store(&line->claimed, 0);
-    atomic_store(&line->running, 0);
-    atomic_store(&line->busy_since_us, 0);
-    atomic_store(&line->service_us, 0);
-    atomic_store(&line->beats, 0);
-    atomic_store(&line->sent, 0);
-    atomic_store(&line->connections, 0);
-    atomic_store(&line->is_full, 0);
-    atomic_store(&line->returned, 0);
-    d->stats.lost += (uint64_t)lost;
-    ff_dealer_deal(d);
-    return lost;
 }

@@ -1,5 +1,5 @@
-/* keeper: what the master does with connections that no lane holds: parked ones, closing ones, and
- * those of a dead worker.
+/* keeper: what the master does with connections that no lane holds: parked and closing ones; and
+ * what it takes back from lanes that can't serve it.
  *
  * Runs in:  master, on the dispatcher's state.
  * Blocks:   never.
@@ -41,9 +41,21 @@ void ff_keeper_relieve(struct ff_dispatcher *d);
 /* When expire, collect or relieve is due next; INT64_MAX if never. */
 int64_t ff_keeper_next(const struct ff_dispatcher *d);
 
-/* The process at `lane` is gone. What it had queued waits for another lane, what was idle is
- * parked, what it was working on is closed; the channel is emptied and the page line reset for
- * the next process. The number of requests lost. */
-int ff_keeper_recover(struct ff_dispatcher *d, uint16_t lane);
+/* Moves `id` to `list` and lets the poller tell when its client says something. */
+void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list);
+
+/* Keeps an open connection until its client says something. */
+void ff_keeper_park(struct ff_dispatcher *d, uint32_t id);
+
+/* Ends a connection, wherever it is; shuts it down first unless a lane has done that already. */
+void ff_keeper_release(struct ff_dispatcher *d, uint32_t id, bool is_shut);
+
+/* Takes in `id` if `lane` gave it up. It is believed only where its own word and the private owner
+ * agree. */
+void ff_keeper_take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane);
+void ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane);
+
+/* Closes the copies that wait in the channel: the words decide what happens, never the messages. */
+void ff_keeper_empty_channel(const struct ff_master_lane *lane);
 
 #endif

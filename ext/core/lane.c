@@ -57,13 +57,20 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
         ff_return_push(page, lane->config.seat.lane, deal->id);
         return NULL;
     }
-    *c = (struct ff_conn){.id = deal->id, .fd = fd, .word = mine};
+    const struct ff_base *base = ff_progress_base(&page->conn[deal->id]);
+    *c = (struct ff_conn){
+        .id = deal->id, .fd = fd, .word = mine, .received = base->rx, .sent = base->tx};
     lane->conn[c->id] = c;
     lane->busy++;
     ff_page_count(&lane->line->connections, 1);
     if (fd >= lane->fd_limit) /* the lowest free number is always used: this is how many are open */
         atomic_store_explicit(&lane->line->is_full, 1, memory_order_relaxed);
     return c;
+}
+
+static const char *replay_block(const struct ff_lane *lane, uint32_t replay)
+{
+    return lane->config.seat.blocks + (size_t)(replay >> 16) % FF_BLOCKS * FF_BLOCK;
 }
 
 static void receive_deals(struct ff_lane *lane)
@@ -106,19 +113,27 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
     return c;
 }
 
-/* Takes the next thing to look at: deals in hand, deals in the channel, hot connections. */
-static struct ff_conn *take_next(struct ff_lane *lane)
+/* Looks at the next thing: deals in hand, deals in the channel, hot connections. True when the
+ * request of
+ * `*out` can run. */
+static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
 {
     if (lane->next_deal < lane->deals) {
         int i = lane->next_deal++;
-        return claim(lane, &lane->deal[i], lane->deal_fd[i]);
-    }
-    if (lane->mode == FF_LANE_SERVING && /* new connections don't wait behind all the hot ones */
-        atomic_load_explicit(&lane->line->sent, memory_order_relaxed) != lane->received) {
+        const struct ff_deal *deal = &lane->deal[i];
+        *out = claim(lane, deal, lane->deal_fd[i]);
+        if (*out && deal->replay)
+            return ff_tenure_replay(lane, *out, replay_block(lane, deal->replay),
+                                    deal->replay & 0xffff);
+    } else if (lane->mode ==
+                   FF_LANE_SERVING && /* new connections don't wait behind all the hot ones */
+               atomic_load_explicit(&lane->line->sent, memory_order_relaxed) != lane->received) {
         receive_deals(lane);
-        return NULL;
+        return false;
+    } else {
+        *out = take_event(lane, &lane->event[lane->next_event++]);
     }
-    return take_event(lane, &lane->event[lane->next_event++]);
+    return *out && ff_tenure_read(lane, *out);
 }
 
 /* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
@@ -132,18 +147,14 @@ static void set_running(struct ff_lane *lane, bool is_running)
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
 {
     while (lane->again || lane->next_deal < lane->deals || lane->next_event < lane->events) {
-        struct ff_conn *c = lane->again;
-        bool is_ready = c != NULL;
+        bool is_ready = lane->again != NULL;
+        *out = lane->again;
         lane->again = NULL;
-        if (!c)
-            c = take_next(lane);
-        if (c && !is_ready)
-            is_ready = ff_tenure_read(lane, c);
+        if (!is_ready)
+            is_ready = look_at_next(lane, out);
         set_running(lane, is_ready);
-        if (is_ready) {
-            *out = c;
+        if (is_ready)
             return 1;
-        }
         ff_lane_poke(lane);
     }
     return 0;
@@ -260,6 +271,7 @@ void ff_lane_leave(struct ff_lane *lane)
 void ff_lane_detach(struct ff_lane *lane)
 {
     ff_page_detach(lane->config.seat.page);
+    ff_blocks_detach(lane->config.seat.blocks, lane->blocks);
     lane->mode = FF_LANE_DETACHED;
     lane->events = lane->next_event = 0;
     lane->again = NULL;

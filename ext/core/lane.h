@@ -14,9 +14,11 @@
 #include "conn.h"
 #include "conntable.h"
 #include "poller.h"
+#include "progress.h"
 #include "seat.h"
 
 struct ff_lane_config {
+    enum ff_replay replay;
     struct ff_seat seat;
     int64_t wait_ms[FF_DEADLINE_CLASSES]; /* by enum ff_wait; 0: no limit */
     struct ff_conn_limits limits;
@@ -41,6 +43,7 @@ struct ff_lane {
     struct ff_conn **conn; /* by id */
     struct ff_work *spare;
     uint32_t spares;
+    uint32_t blocks;       /* of our own, given to a work so far */
     struct ff_conn *again; /* its next request was in the buffer already: it is next */
     struct ff_deadlines deadlines;
     int events, next_event;

@@ -1,6 +1,8 @@
 #include "page.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,6 +28,35 @@ void ff_page_free(struct ff_page *page)
 {
     if (page)
         munmap(page, size_of(page->conns_max));
+}
+
+int ff_blocks_open(char **out)
+{
+    char *blocks = mmap(NULL, (size_t)FF_BLOCKS * FF_BLOCK, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (blocks == MAP_FAILED)
+        return -errno;
+    *out = blocks;
+    return 0;
+}
+
+void ff_blocks_free(char *blocks)
+{
+    if (blocks)
+        munmap(blocks, (size_t)FF_BLOCKS * FF_BLOCK);
+}
+
+void ff_blocks_detach(char *blocks, size_t used)
+{
+    size_t size = (size_t)FF_BLOCKS * FF_BLOCK, kept = used * FF_BLOCK;
+    char *copy = malloc(kept + 1);
+    if (copy)
+        memcpy(copy, blocks, kept);
+    if (!copy || mmap(blocks, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        _exit(1); /* as below */
+    memcpy(blocks, copy, kept);
+    free(copy);
 }
 
 void ff_page_detach(struct ff_page *page)

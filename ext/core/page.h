@@ -15,6 +15,11 @@
 
 #include <stdatomic.h>
 
+/* Blocks of a lane's shared memory: what it reads lies in its own; the master puts what is to be
+ * replayed into the others. */
+enum { FF_BLOCK = 16384, FF_BLOCKS_OWN = 64, FF_BLOCKS_REPLAY = 64 };
+enum { FF_BLOCKS = FF_BLOCKS_OWN + FF_BLOCKS_REPLAY };
+
 enum { FF_LANES_MAX = 512, FF_CONNS_MAX = 1 << 20 };
 
 struct ff_lane_line {
@@ -33,6 +38,13 @@ struct ff_lane_line {
     _Alignas(64) _Atomic uint32_t returned;
 };
 
+/* What had been received and sent, in all, when the last answer was out: progress.h. */
+struct ff_base {
+    uint64_t rx, tx;
+    uint32_t at;            /* offset of the octets behind rx in their block */
+    _Atomic uint32_t block; /* the lane's block that they lie in, from 1; 0: in none */
+};
+
 struct ff_conn_line {
     _Alignas(64) _Atomic uint64_t word; /* state, owner, generation: conntable.h */
     _Atomic uint32_t next_returned;     /* the next id in a lane's list of returned connections */
@@ -40,6 +52,9 @@ struct ff_conn_line {
     struct ff_peer peer;                /* from here on written by the master at accept */
     uint16_t listener;
     int64_t accepted_ms;
+    /* written by the owner, and by the master when the lane that owned it is dead */
+    _Alignas(64) struct ff_base base[2];
+    _Atomic uint64_t progress;
 };
 
 struct ff_page {
@@ -57,9 +72,16 @@ int ff_page_open(uint32_t conns_max, struct ff_page **out);
 
 void ff_page_free(struct ff_page *page);
 
+/* Maps FF_BLOCKS blocks for a lane. 0 or -errno; free accepts NULL. */
+int ff_blocks_open(char **out);
+void ff_blocks_free(char *blocks);
+
 /* In a forked child that must not touch it: puts private memory in its place, at the same address.
  */
 void ff_page_detach(struct ff_page *page);
+
+/* The same for a lane's blocks, of which the first `used` keep what is in them. */
+void ff_blocks_detach(char *blocks, size_t used);
 
 /* Adds to a counter that only the caller writes: cheaper than an atomic addition. */
 static inline void ff_page_count(_Atomic uint32_t *counter, uint32_t n)

@@ -10,6 +10,7 @@
 
 struct ff_seat {
     struct ff_page *page;
+    char *blocks; /* FF_BLOCKS of this lane */
     uint16_t lane;
     int channel; /* the receiving end */
     int bell;

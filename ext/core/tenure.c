@@ -1,9 +1,12 @@
 #include "tenure.h"
 
 #include "clock.h"
+#include "crash.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024 };
@@ -16,6 +19,7 @@ static void set_state(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
     lane->busy += (uint32_t)ff_tenure_is_idle(c);
     lane->busy -= state == FF_IDLE;
     c->word = ff_word_with(c->word, state);
+    ff_crash_point();
     ff_word_set(ff_tenure_line(lane, c), c->word);
 }
 
@@ -28,6 +32,39 @@ static void lend_work(struct ff_lane *lane, struct ff_conn *c)
         lane->spare = c->work->next, lane->spares--;
     else
         c->work = calloc(1, sizeof(*c->work));
+    if (!c->work)
+        return;
+    if (c->work->block == 0 && lane->blocks < FF_BLOCKS_OWN)
+        c->work->block = ++lane->blocks;
+    if (c->work->block > 0)
+        ff_buffer_borrow(&c->work->in,
+                         lane->config.seat.blocks + (size_t)(c->work->block - 1) * FF_BLOCK,
+                         FF_BLOCK);
+}
+
+/* Is the application to be called a second time for this, should we die? */
+static bool is_unsafe(enum ff_replay replay, const struct ff_work *w)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    const char *method = ff_buffer_head(&w->in) + w->request.method.at;
+    int n = replay == FF_REPLAY_IDEMPOTENT ? 6 : replay == FF_REPLAY_SAFE ? 4 : 0;
+    for (int i = 0; i < n; i++)
+        if (strlen(methods[i]) == w->request.method.len &&
+            memcmp(methods[i], method, w->request.method.len) == 0)
+            return false;
+    return true;
+}
+
+/* Tells what we will have done when the output is out. */
+static void plan(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    const struct ff_work *w = c->work;
+    size_t n = ff_buffer_len(&w->out);
+    struct ff_base next = {.rx = c->received - ff_buffer_len(&w->in),
+                           .tx = c->sent + n,
+                           .at = (uint32_t)w->in.start,
+                           .block = w->in.is_lent ? w->block : 0};
+    ff_progress_plan(ff_tenure_line(lane, c), next, (uint32_t)n, c->is_closing);
 }
 
 static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
@@ -43,7 +80,7 @@ static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
         ff_buffer_close(&w->in);
     if (w->out.cap > SPARE_BYTES_MAX)
         ff_buffer_close(&w->out);
-    if (lane->spares == SPARES_MAX) {
+    if (lane->spares >= SPARES_MAX && w->block == 0) { /* one with a block is kept for its block */
         ff_buffer_close(&w->in);
         ff_buffer_close(&w->out);
         free(w);
@@ -89,6 +126,7 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
 {
     uint32_t id = c->id;
     ff_word_set(ff_tenure_line(lane, c), ff_word_with(c->word, state));
+    ff_crash_point();
     forget(lane, c);
     ff_return_push(lane->config.seat.page, lane->config.seat.lane, id);
 }
@@ -166,10 +204,19 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     struct ff_buffer *out = &c->work->out;
+    struct ff_conn_line *line = ff_tenure_line(lane, c);
     ssize_t r = 0;
+    bool is_planned = ff_buffer_len(out) > 0 && c->sent == ff_progress_base(line)->tx;
+    if (is_planned)
+        plan(lane, c);
     while (ff_buffer_len(out) > 0 && r >= 0)
         r = ff_conn_send(c, NULL, 0);
     c->is_flushing = ff_buffer_len(out) > 0;
+    if (!c->is_flushing && r >= 0 && c->sent != ff_progress_base(line)->tx) {
+        if (!is_planned)
+            plan(lane, c);
+        ff_progress_commit(line);
+    }
     if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
         ff_tenure_close(lane, c);
     else if (c->is_flushing || c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
@@ -196,6 +243,7 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
         ff_deadlines_clear(&c->deadline);
         c->work->response.out = NULL;
         c->work->is_begun = false;
+        ff_progress_begin(ff_tenure_line(lane, c), is_unsafe(lane->config.replay, c->work));
         set_state(lane, c, FF_RUNNING);
         return true;
     }
@@ -211,7 +259,10 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
 
 bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
 {
+    bool had_work = c->work != NULL;
     lend_work(lane, c);
+    if (c->work && (!had_work || ff_conn_leaves_block(c)))
+        ff_progress_lend(ff_tenure_line(lane, c), ff_conn_leaves_block(c) ? 0 : c->work->block);
     ssize_t n = c->work ? ff_conn_receive(c) : -ENOMEM;
     if (n > 0)
         return ff_tenure_advance(lane, c);
@@ -220,6 +271,18 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
     else
         ff_tenure_close(lane, c);
     return false;
+}
+
+bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n)
+{
+    lend_work(lane, c);
+    if (!c->work || ff_buffer_append(&c->work->in, bytes, n) < 0) {
+        ff_tenure_close(lane, c);
+        return false;
+    }
+    c->received += n; /* they are in the block before it is said to hold them */
+    ff_progress_lend(ff_tenure_line(lane, c), c->work->in.is_lent ? c->work->block : 0);
+    return ff_tenure_advance(lane, c);
 }
 
 const char *ff_tenure_date(struct ff_lane *lane)

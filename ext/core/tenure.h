@@ -49,6 +49,10 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c);
 /* The client may have said something. True when a request can run. */
 bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c);
 
+/* A worker died with this connection: goes on with the `n` octets that it had read. As
+ * ff_tenure_read. */
+bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n);
+
 /* The Date of now; valid until the next call. */
 const char *ff_tenure_date(struct ff_lane *lane);
 

@@ -68,6 +68,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         Meta(ge=0, le=_DAY, description="seconds that a connection may rest between requests"),
     ] = 75.0
+    replay: Annotated[
+        Literal["off", "safe", "idempotent"],
+        Meta(
+            description="requests of a dead worker that another one may run again:"
+            " safe (GET, HEAD, OPTIONS, TRACE), idempotent (also PUT, DELETE), or none",
+        ),
+    ] = "safe"
     head_timeout: Annotated[
         float,
         Meta(gt=0, le=_DAY, description="seconds in which a request's head must arrive"),

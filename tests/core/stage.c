@@ -60,7 +60,9 @@ void stage_close(struct stage *s)
 void stage_sit(struct stage *s, int lane)
 {
     struct ff_lane_config config = {
-        .seat = {s->d->page, (uint16_t)lane, s->d->lane[lane]->receive_end, s->d->bell},
+        .replay = FF_REPLAY_SAFE,
+        .seat = {s->d->page, s->d->lane[lane]->blocks, (uint16_t)lane,
+                 s->d->lane[lane]->receive_end, s->d->bell},
         .limits = {.http = {16384, 8190, 8190, 100}, .body_buffer = 1 << 16}};
     memcpy(config.wait_ms, s->wait_ms, sizeof(config.wait_ms));
     must(ff_lane_open(&config, &s->lane[lane]) == 0);
@@ -72,7 +74,7 @@ int stage_kill(struct stage *s, int lane)
     ff_lane_free(s->lane[lane]);
     s->lane[lane] = NULL;
     s->held[lane] = NULL;
-    return ff_keeper_recover(s->d, (uint16_t)lane);
+    return ff_recovery_run(s->d, (uint16_t)lane);
 }
 
 static void answer(struct stage *s, int i, struct ff_conn *c)

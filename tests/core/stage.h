@@ -7,6 +7,7 @@
 #include "dispatcher.h"
 #include "keeper.h"
 #include "lane.h"
+#include "recovery.h"
 
 enum { STAGE_LANES = 4 };
 

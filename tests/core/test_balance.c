@@ -30,29 +30,59 @@ TEST(credit_and_spare_follow_what_a_lane_is_doing)
     }
 }
 
+static int deal(const uint32_t *room, uint32_t *owed, size_t lanes, size_t *cursor)
+{
+    int lane = ff_balance_pick(room, owed, lanes, *cursor);
+    if (lane >= 0)
+        ff_balance_turn(owed, lanes, cursor, (size_t)lane);
+    return lane;
+}
+
 TEST(rotation_is_strict_while_all_have_room)
 {
     uint32_t room[3] = {9, 9, 9};
     size_t cursor = 0;
     for (int i = 0; i < 9; i++)
-        CHECK(ff_balance_rotate(room, 3, &cursor) == i % 3);
+        CHECK(deal(room, NULL, 3, &cursor) == i % 3);
 }
 
 TEST(a_full_lane_is_passed_over_and_keeps_its_turn_later)
 {
     uint32_t room[3] = {1, 0, 1};
     size_t cursor = 1;
-    CHECK(ff_balance_rotate(room, 3, &cursor) == 2);
+    CHECK(deal(room, NULL, 3, &cursor) == 2);
     room[1] = 1;
-    CHECK(ff_balance_rotate(room, 3, &cursor) == 0);
-    CHECK(ff_balance_rotate(room, 3, &cursor) == 1);
+    CHECK(deal(room, NULL, 3, &cursor) == 0);
+    CHECK(deal(room, NULL, 3, &cursor) == 1);
 }
 
 TEST(no_room_anywhere_is_told_and_moves_nothing)
 {
     uint32_t room[2] = {0, 0};
     size_t cursor = 1;
-    CHECK(ff_balance_rotate(room, 2, &cursor) == -1);
-    CHECK(ff_balance_rotate(room, 0, &cursor) == -1);
+    CHECK(deal(room, NULL, 2, &cursor) == -1);
+    CHECK(deal(room, NULL, 0, &cursor) == -1);
     CHECK(cursor == 1);
+}
+
+TEST(a_lane_that_lost_its_turns_gets_them_when_it_has_room)
+{
+    uint32_t room[3] = {9, 0, 9}, owed[3] = {0}, got[3] = {0};
+    size_t cursor = 0;
+    for (int i = 0; i < 8; i++)
+        got[deal(room, owed, 3, &cursor)]++;
+    CHECK(got[0] == 4 && got[1] == 0 && got[2] == 4 && owed[1] == 4);
+    room[1] = 9;
+    for (int i = 0; i < 4; i++)
+        CHECK(deal(room, owed, 3, &cursor) == 1);
+    CHECK(owed[1] == 0 && deal(room, owed, 3, &cursor) == 0);
+}
+
+TEST(what_a_lane_is_owed_is_bounded)
+{
+    uint32_t room[2] = {9, 0}, owed[2] = {0};
+    size_t cursor = 0;
+    for (int i = 0; i < 1000; i++)
+        CHECK(deal(room, owed, 2, &cursor) == 0);
+    CHECK(owed[1] == FF_OWED_MAX);
 }

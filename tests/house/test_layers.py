@@ -15,6 +15,8 @@ FLOORS = {
     # -1 processes: the master's three, then the worker's
     "dispatcher": -1,
     "dealer": -1,
+    "recovery": -1,
+    "rescue": -1,
     "keeper": -1,
     "escrow": -1,
     "lane": -1,
@@ -32,10 +34,12 @@ FLOORS = {
     "channel": -3,
     "balance": -3,
     "conntable": -3,
+    "progress": -3,
     "page": -3,
     "seat": -3,
     # -4 plumbing
     "clock": -4,
+    "crash": -4,
     "sock": -4,
     "poller": -4,
     "deadlines": -4,
@@ -44,7 +48,8 @@ FLOORS = {
 
 # Who may look sideways, and at whom. Master and worker meet in the page and the channel only.
 NEIGHBOURS = {
-    "dispatcher": {"dealer", "escrow", "keeper"},
+    "dispatcher": {"dealer", "escrow", "keeper", "rescue"},
+    "recovery": {"dealer", "dispatcher", "keeper"},
     "dealer": {"dispatcher"},
     "keeper": {"dealer", "dispatcher"},
     "lane": {"tenure"},
@@ -52,6 +57,7 @@ NEIGHBOURS = {
     "exchange": {"lane", "tenure"},
     "conntable": {"page"},
     "seat": {"page"},
+    "progress": {"page"},
     "http_request": {"http_field", "http_scan", "http_target"},
     "http_target": {"http_request", "http_scan"},
     "http_field": {"http_request", "http_scan", "http_target"},

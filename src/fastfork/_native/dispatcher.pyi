@@ -19,11 +19,14 @@ class Dispatcher:
     inherits does nothing, and is not to be used.
     """
 
-    def __init__(self, *, max_connections: int, keep_alive: float, silence: float) -> None:
+    def __init__(
+        self, *, max_connections: int, keep_alive: float, silence: float, replay: bool = True
+    ) -> None:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
-        connection that was answered may stay quiet, *silence* one that never said anything. Raises OSError.
+        connection that was answered may stay quiet, *silence* one that never said anything. Without *replay*, a request
+        whose worker died is answered 502 and never run again. Raises OSError.
         """
 
     def listen(self, fd: int) -> int:
@@ -69,8 +72,15 @@ class Dispatcher:
     def recover(self, lane: int) -> int:
         """Put what the lane's dead worker held where it belongs; return how many requests were lost.
 
-        Queued and idle connections go to other lanes, a connection that was inside the application is closed.
+        Queued and idle connections go to other lanes. A request that was inside the application is run
+        again by another lane if it may be, else answered 502; a begun answer is cut.
         The lane may then be leased to the next process (`seat`, fork, `ready`).
+        """
+
+    def rescued(self) -> list[tuple[str, str]]:
+        """What the last `recover` did about requests inside the application (the first 16).
+
+        Pairs of "replayed", "refused" or "cut", and the request line.
         """
 
     def release(self, lane: int) -> None:
@@ -85,7 +95,8 @@ class Dispatcher:
     def stats(self) -> dict[str, int]:
         """Counters since the start and gauges of now.
 
-        Counters: accepted, dealt, redealt, taken (back from lanes), closed, lost, accept_errors.
+        Counters: accepted, dealt, redealt, taken (back from lanes), replayed, refused, closed, lost,
+        accept_errors.
         Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
         the listeners are polled).
         """

@@ -13,6 +13,7 @@ class Lane:
         body_timeout: float,
         write_timeout: float,
         linger: float,
+        replay: str = "safe",
         body_buffer: int,
         limit_head: int,
         limit_line: int,
@@ -21,6 +22,7 @@ class Lane:
     ) -> None:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
+        *replay* ("off", "safe", "idempotent") says which requests may be run again after our death.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
         Raises OSError.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fastfork._native.dispatcher import Dispatcher
 from fastfork._version import __version__
 from fastfork.errors import FastforkError, StartError
+from fastfork.log import escape
 from fastfork.supervisor.binds import parse_bind
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
@@ -29,7 +30,7 @@ from fastfork.worker.main import Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastfork.log import Log
+    from fastfork.log import Log, escape
     from fastfork.settings import Settings
     from fastfork.worker.access_log import AccessLog
 
@@ -83,6 +84,7 @@ class Master:
                 max_connections=limit,
                 keep_alive=settings.keep_alive,
                 silence=settings.head_timeout,
+                replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
             self._watch(self._inbox.fd, self._on_signals)
@@ -201,6 +203,8 @@ class Master:
         slot.worker = None
         self._reap_strangers()  # they may have stood behind it
         lost = self._dispatcher.recover(slot.lane)
+        for done, request in self._dispatcher.rescued():
+            self._log.warning(f"worker {slot.number} died in {escape(request)}: {_DONE[done]}")
         if self._refusal is not None:
             return
         if self._is_stopping:
@@ -322,6 +326,14 @@ class _DiedAtStart(StartError):
     """A worker died before its verdict: something in the application's import killed it."""
 
     exit_code = 3
+
+
+_DONE = {
+    "replayed": "another one runs it again",
+    "refused": "answered 502",
+    "cut": "its connection was cut, the answer had begun or could not be known",
+}
+"""What became of a request whose worker died."""
 
 
 def _told(status: int, lost: int) -> str:

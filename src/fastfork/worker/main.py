@@ -117,6 +117,7 @@ def _sit_down(job: Job) -> Lane:
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,
         linger=_LINGER,
+        replay=settings.replay,
         body_buffer=settings.body_buffer,
         limit_head=settings.limit_head,
         limit_line=settings.limit_request_line,

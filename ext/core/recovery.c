@@ -1,0 +1,162 @@
+#include "recovery.h"
+
+#include "clock.h"
+#include "dealer.h"
+#include "http_response.h"
+#include "keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Where the octets lie that were received behind `base`, up to `received`; NULL if they are gone.
+ */
+static const char *bytes_behind(const struct ff_dispatcher *d, uint32_t id, uint16_t lane,
+                                const struct ff_base *base, uint64_t received)
+{
+    const struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    uint64_t n = received - base->rx, at = base->at;
+    uint32_t block = atomic_load_explicit(&base->block, memory_order_acquire);
+    if (block == 0) /* it was dealt with them, and died before it had them */
+        return entry->bytes && entry->bytes_len == n ? entry->bytes : NULL;
+    if (block > FF_BLOCKS_OWN || n > FF_BLOCK || at > FF_BLOCK - n)
+        return NULL;
+    return d->lane[lane]->blocks + (size_t)(block - 1) * FF_BLOCK + at;
+}
+
+/* Lets `base` hold, with nothing begun, and nothing known of where its octets lie. */
+static void set_base(struct ff_conn_line *line, struct ff_base base)
+{
+    atomic_store(&base.block, 0);
+    line->base[0] = base;
+    atomic_store(&line->progress, 0);
+}
+
+static bool keep_bytes(struct ff_dispatcher *d, uint32_t id, const char *bytes, size_t n)
+{
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    char *copy = bytes ? malloc(n) : NULL;
+    if (!copy)
+        return false;
+    memcpy(copy, bytes, n);
+    ff_escrow_forget_bytes(&d->escrow, id);
+    entry->bytes = copy;
+    entry->bytes_len = (uint32_t)n;
+    return true;
+}
+
+/* Answers in the worker's place: nothing of an answer was sent. */
+static void refuse(struct ff_dispatcher *d, uint32_t id)
+{
+    struct ff_buffer out = {0};
+    char date[FF_HTTP_DATE_LEN];
+    int fd = d->escrow.entry[id].fd;
+    ff_http_date(ff_clock_wall_s(), date);
+    if (ff_http_refusal(&out, 502, false, date) == 0)
+        send(fd, ff_buffer_head(&out), ff_buffer_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ff_buffer_close(&out);
+    shutdown(fd, SHUT_WR);
+    d->stats.refused++;
+    ff_keeper_keep(d, id, FF_LIST_LINGER);
+}
+
+static void tell(struct ff_dispatcher *d, enum ff_rescue rescue, const char *bytes, size_t n)
+{
+    if (d->rescues++ >= FF_RESCUED_MAX)
+        return;
+    struct ff_rescued *told = &d->rescued[d->rescues - 1];
+    size_t len = 0;
+    told->rescue = (uint8_t)rescue;
+    while (bytes && len < n && len < sizeof(told->line) - 1 && bytes[len] != '\r')
+        told->line[len] = bytes[len], len++;
+    told->line[len] = '\0';
+}
+
+/* Rescues a connection that the dead worker had claimed. 1 if a request was lost. */
+static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
+{
+    struct ff_conn_line *line = &d->page->conn[id];
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    struct ff_rescue_facts facts = {.progress = atomic_load(&line->progress),
+                                    .base = *ff_progress_base(line),
+                                    .next = *ff_progress_spare(line),
+                                    .may_replay = d->may_replay};
+    const struct ff_base *holds;
+    facts.is_known = ff_rescue_ask(entry->fd, &facts.received, &facts.sent);
+    facts.is_replayed = entry->replayed == facts.base.rx + 1;
+    enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
+    size_t n = (size_t)(facts.received - holds->rx);
+    const char *bytes = rescue == FF_RESCUE_REPLAY || rescue == FF_RESCUE_REFUSE
+                            ? bytes_behind(d, id, lane, holds, facts.received)
+                            : NULL;
+    bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;
+    if (rescue == FF_RESCUE_REPLAY && !keep_bytes(d, id, bytes, n))
+        rescue = FF_RESCUE_REFUSE;
+    if (was_running && rescue != FF_RESCUE_PARK && rescue != FF_RESCUE_END)
+        tell(d, rescue, bytes, n);
+    set_base(line, *holds);
+    switch (rescue) {
+    case FF_RESCUE_PARK:
+        ff_keeper_park(d, id);
+        return 0;
+    case FF_RESCUE_REPLAY:
+        if (was_running)
+            entry->replayed = holds->rx + 1;
+        d->stats.replayed++;
+        ff_word_set(line, ff_word(FF_PARKED, 0, entry->generation));
+        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
+        return 0;
+    case FF_RESCUE_REFUSE:
+        refuse(d, id);
+        return was_running;
+    default:
+        ff_keeper_release(d, id, false);
+        return was_running && rescue == FF_RESCUE_CUT;
+    }
+}
+
+/* Where a dead worker's connection belongs; 1 if a request was lost with it. */
+static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
+{
+    if (ff_escrow_take(&d->escrow, id, lane, FF_QUEUED)) {
+        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
+        d->stats.redealt++;
+        return 0;
+    }
+    ff_keeper_take_in(d, id,
+                      lane); /* closed, lingering or given back, and said so only by its word */
+    if (!ff_escrow_is_in(&d->escrow, id, lane))
+        return 0;
+    if (ff_escrow_take(&d->escrow, id, lane, FF_IDLE)) {
+        ff_keeper_park(d, id);
+        return 0;
+    }
+    return rescue_conn(d, id, lane);
+}
+
+int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane)
+{
+    struct ff_lane_line *line = &d->page->lane[lane];
+    int lost = 0;
+    d->rescues = 0;
+    ff_dispatcher_rest(d, lane);
+    ff_keeper_collect_lane(d, lane);
+    ff_keeper_empty_channel(d->lane[lane]);
+    while (d->escrow.list[lane].first)
+        lost += recover_conn(d, d->escrow.list[lane].first, lane);
+    d->lane[lane]->dealt = 0;
+    d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
+    d->lane[lane]->seen_claimed = d->lane[lane]->fruitless = 0;
+    atomic_store(&line->claimed, 0);
+    atomic_store(&line->running, 0);
+    atomic_store(&line->busy_since_us, 0);
+    atomic_store(&line->service_us, 0);
+    atomic_store(&line->beats, 0);
+    atomic_store(&line->sent, 0);
+    atomic_store(&line->connections, 0);
+    atomic_store(&line->is_full, 0);
+    atomic_store(&line->returned, 0);
+    d->stats.lost += (uint64_t)lost;
+    ff_dealer_deal(d);
+    return lost;
+}

@@ -1,0 +1,40 @@
+/* rescue: what becomes of a connection whose worker died while it had it.
+ *
+ * Runs in:  master.
+ * Blocks:   never.
+ * Owns:     nothing.
+ *
+ * What the worker had read and written is asked from the kernel (TCP_INFO, SIOCINQ): a worker can
+ * die between a system call and the store that would tell of it. The decision is a pure function of
+ * those facts. */
+#ifndef FF_RESCUE_H
+#define FF_RESCUE_H
+
+#include "progress.h"
+
+enum ff_rescue {
+    FF_RESCUE_PARK,   /* nothing was under way: it lives on */
+    FF_RESCUE_REPLAY, /* dealt again, with the octets that were read */
+    FF_RESCUE_REFUSE, /* nothing was answered and it can't be replayed: 502 */
+    FF_RESCUE_CUT,    /* an answer is half out, or nothing can be known */
+    FF_RESCUE_END     /* the last answer is out: only the close was missing */
+};
+
+struct ff_rescue_facts {
+    bool is_known;             /* the kernel could tell: an open TCP connection */
+    bool is_replayed;          /* it was dealt again already after a death, and came no further */
+    bool may_replay;           /* replay is not off */
+    uint64_t progress;         /* the word of progress.h */
+    struct ff_base base, next; /* the base that holds, and the planned one */
+    uint64_t received, sent;   /* by the worker, in all */
+};
+
+/* What to do, and which base holds from now on (`facts->base` or `facts->next`); with REPLAY the
+ * octets `holds->rx` .. `facts->received` must be at hand, else REFUSE. */
+enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struct ff_base **holds);
+
+/* Fills `received` and `sent` of the connection, or says that it can't be known (not TCP, or not
+ * open). */
+bool ff_rescue_ask(int fd, uint64_t *received, uint64_t *sent);
+
+#endif
