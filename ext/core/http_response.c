@@ -34,9 +34,12 @@ static const struct own_field {
 
 static const struct own_field *find_own_field(const char *name, size_t n)
 {
-    for (size_t i = 0; i < sizeof(own_fields) / sizeof(*own_fields); i++)
-        if (own_fields[i].len == n && ff_http_is_word((const uint8_t *)name, n, own_fields[i].name))
-            return &own_fields[i];
+    for (size_t i = 0; i < sizeof(own_fields) / sizeof(*own_fields); i++) {
+        const struct own_field *own = &own_fields[i];
+        if (own->len == n && own->name[0] == (name[0] | 0x20) && /* most names differ here */
+            ff_http_is_word((const uint8_t *)name, n, own->name))
+            return own;
+    }
     return NULL;
 }
 

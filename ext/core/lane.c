@@ -152,10 +152,14 @@ int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
         lane->again = NULL;
         if (!is_ready)
             is_ready = look_at_next(lane, out);
-        set_running(lane, is_ready);
-        if (is_ready)
+        if (is_ready) {
+            set_running(lane, true);
             return 1;
-        ff_lane_poke(lane);
+        }
+        if (atomic_load_explicit(&lane->line->running, memory_order_relaxed)) {
+            set_running(lane, false); /* claimed, but nothing to run */
+            ff_lane_poke(lane);
+        }
     }
     return 0;
 }

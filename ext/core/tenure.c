@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024 };
+enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024, SLOW_US = 250 };
 
 /* ---- words and phases ---- */
 
@@ -180,14 +180,19 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);
 }
 
+/* While all lanes are full, what is hot must not overtake what waits in the master; unless requests
+ * are so short that going there and back would cost more than the waiting. */
+static bool must_give_way(const struct ff_lane *lane)
+{
+    return atomic_load_explicit(&lane->config.seat.page->all_full, memory_order_relaxed) &&
+           atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
+}
+
 /* Lets the connection wait for its client: to say more, or to take our output. */
 static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     bool is_quiet = c->phase == FF_PHASE_QUIET && !c->is_flushing;
-    /* while all lanes are full, what is hot must not overtake what waits in the master */
-    if (is_quiet &&
-        (lane->mode == FF_LANE_LEAVING ||
-         atomic_load_explicit(&lane->config.seat.page->all_full, memory_order_relaxed))) {
+    if (is_quiet && (lane->mode == FF_LANE_LEAVING || must_give_way(lane))) {
         ff_tenure_give_back(lane, c);
         return;
     }
