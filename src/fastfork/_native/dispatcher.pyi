@@ -25,8 +25,8 @@ class Dispatcher:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
-        connection that was answered may stay quiet, *silence* one that never said anything. Without *replay*, a request
-        whose worker died is answered 502 and never run again. Raises OSError.
+        connection that was answered may stay quiet, *silence* one that never said anything. Without
+        *replay*, a request whose worker died is answered 502 and never run again. Raises OSError.
         """
 
     def listen(self, fd: int) -> int:

@@ -30,7 +30,7 @@ from fastfork.worker.main import Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastfork.log import Log, escape
+    from fastfork.log import Log
     from fastfork.settings import Settings
     from fastfork.worker.access_log import AccessLog
 
