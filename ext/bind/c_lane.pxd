@@ -59,6 +59,7 @@ cdef extern from "lane.h" nogil:
 
     struct ff_lane:
         ff_lane_line *line
+        int wake[2]
 
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)
     void ff_lane_free(ff_lane *lane)

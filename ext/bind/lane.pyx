@@ -1,5 +1,7 @@
 """The worker's side of the core; lane.pyi says what each name does."""
 
+from libc.errno cimport errno
+
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 
 from c_lane cimport (
@@ -16,6 +18,11 @@ from c_lane cimport (
 )
 from c_seat cimport ff_seat
 from check cimport check
+
+
+cdef extern from "<sys/prctl.h>" nogil:
+    int PR_SET_PDEATHSIG
+    int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 
 
 # By enum ff_replay.
@@ -66,6 +73,14 @@ cdef class Lane:
 
     def detach(self):
         ff_lane_detach(self.core)
+
+    @property
+    def wakeup_fd(self):
+        return self.core.wake[1]
+
+    def follow(self, int number):
+        if prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0:
+            check(-errno)
 
     @property
     def requests(self):

@@ -2,7 +2,7 @@
 
 uint32_t ff_balance_window(uint32_t service_us)
 {
-    if (service_us * FF_WINDOW_MAX <= FF_WINDOW_US)
+    if (service_us <= FF_WINDOW_US / FF_WINDOW_MAX)
         return FF_WINDOW_MAX;
     return service_us < FF_WINDOW_US ? FF_WINDOW_US / service_us : 1;
 }

@@ -4,11 +4,15 @@
 #include "tenure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { TAG_CHANNEL = 0, FDS_FOR_APP = 64, SERVICE_SHIFT = 3 };
+enum { FDS_FOR_APP = 64, SERVICE_SHIFT = 3, FULL_MS = 100 };
+
+/* Poller tags that are no connection's: those have an id, from 1. */
+static const uint64_t TAG_CHANNEL = 0, TAG_WAKE = (uint64_t)1 << 24;
 
 /* ---- what comes in ---- */
 
@@ -52,9 +56,11 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     if (fd >= 0)
         c = calloc(1, sizeof(*c));
     if (!c) { /* no descriptor or no memory: another lane may have some */
+        atomic_store(&lane->line->is_full, 1);
         drop_deal(fd);
         ff_word_set(&page->conn[deal->id], ff_word_with(deal->word, FF_PARKED));
         ff_return_push(page, lane->config.seat.lane, deal->id);
+        ring(lane);
         return NULL;
     }
     const struct ff_base *base = ff_progress_base(&page->conn[deal->id]);
@@ -92,6 +98,12 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
     if (event->tag == TAG_CHANNEL) {
         if (lane->mode == FF_LANE_SERVING)
             receive_deals(lane);
+        return NULL;
+    }
+    if (event->tag == TAG_WAKE) {
+        char octets[64];
+        while (read(lane->wake[0], octets, sizeof(octets)) > 0)
+            ;
         return NULL;
     }
     struct ff_conn *c = lane->conn[event->tag & 0xffffff];
@@ -199,12 +211,29 @@ static void expire(struct ff_lane *lane)
     }
 }
 
+/* Being out of descriptors passes: tells the master when it has. When to look again. */
+static int64_t look_for_descriptors(struct ff_lane *lane)
+{
+    if (lane->mode != FF_LANE_SERVING || !atomic_load(&lane->line->is_full))
+        return INT64_MAX;
+    int fd = dup(lane->config.seat.bell); /* the lowest free number */
+    bool is_full = fd < 0 || fd >= lane->fd_limit;
+    ff_sock_close(fd);
+    if (is_full)
+        return lane->now_ms + FULL_MS;
+    atomic_store(&lane->line->is_full, 0);
+    ff_lane_poke(lane);
+    return INT64_MAX;
+}
+
 int ff_lane_wait(struct ff_lane *lane)
 {
-    int64_t next = ff_deadlines_next(&lane->deadlines);
+    int64_t next = ff_deadlines_next(&lane->deadlines), look = look_for_descriptors(lane);
     int timeout_ms = -1;
     if (lane->mode == FF_LANE_DETACHED)
         return -ESHUTDOWN;
+    if (look < next)
+        next = look;
     if (next != INT64_MAX)
         timeout_ms = next <= lane->now_ms          ? 0
                      : next - lane->now_ms > 60000 ? 60000
@@ -235,7 +264,7 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
         return r;
     lane->config = *config;
     lane->line = &config->seat.page->lane[config->seat.lane];
-    lane->poller = -1;
+    lane->poller = lane->wake[0] = lane->wake[1] = -1;
     lane->now_us = ff_clock_us();
     lane->now_ms = lane->now_us / 1000;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -244,7 +273,10 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     lane->conn = calloc((size_t)config->seat.page->conns_max + 1, sizeof(struct ff_conn *));
     if (!lane->conn || (r = ff_poller_open(&lane->poller)) < 0)
         goto finish;
-    r = ff_poller_add(lane->poller, config->seat.channel, FF_POLL_IN, TAG_CHANNEL);
+    if (pipe2(lane->wake, O_NONBLOCK | O_CLOEXEC) < 0)
+        r = -errno;
+    else if ((r = ff_poller_add(lane->poller, lane->wake[0], FF_POLL_IN, TAG_WAKE)) == 0)
+        r = ff_poller_add(lane->poller, config->seat.channel, FF_POLL_IN, TAG_CHANNEL);
     if (r == 0)
         *out = lane, lane = NULL; /* handed over: nothing left to undo */
 finish:
@@ -285,6 +317,8 @@ void ff_lane_detach(struct ff_lane *lane)
         if (lane->conn[id]) /* no EPOLL_CTL_DEL: the poller is the parent's, too */
             lane->conn[id]->fd = ff_sock_close(lane->conn[id]->fd);
     lane->poller = ff_sock_close(lane->poller);
+    lane->wake[0] = ff_sock_close(lane->wake[0]);
+    lane->wake[1] = ff_sock_close(lane->wake[1]);
     lane->config.seat.channel = ff_sock_close(lane->config.seat.channel);
     lane->config.seat.bell = ff_sock_close(lane->config.seat.bell);
 }
@@ -304,6 +338,8 @@ void ff_lane_free(struct ff_lane *lane)
         ff_buffer_close(&w->out);
         free(w);
     }
+    ff_sock_close(lane->wake[0]);
+    ff_sock_close(lane->wake[1]);
     ff_sock_close(lane->poller);
     free(lane->conn);
     free(lane);

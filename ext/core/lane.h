@@ -36,6 +36,7 @@ struct ff_lane {
     struct ff_lane_line *line; /* the page's, of this lane */
     int poller;
     int fd_limit; /* descriptors from here on are kept for the application */
+    int wake[2];  /* a pipe: an octet written to [1] ends ff_lane_wait */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
     uint32_t received;     /* deals that came through the channel, beside line->sent */

@@ -115,9 +115,6 @@ static void forget(struct ff_lane *lane, struct ff_conn *c)
     atomic_store_explicit(&lane->line->connections,
                           atomic_load_explicit(&lane->line->connections, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    if (atomic_load_explicit(&lane->line->is_full, memory_order_relaxed) &&
-        c->fd < lane->fd_limit && lane->mode == FF_LANE_SERVING)
-        atomic_store_explicit(&lane->line->is_full, 0, memory_order_relaxed);
     free(c);
 }
 

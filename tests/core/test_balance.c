@@ -3,8 +3,9 @@
 
 TEST(the_window_is_what_a_lane_serves_in_a_millisecond)
 {
-    static const uint32_t table[][2] = {{0, 64},  {5, 64},  {15, 64},  {20, 50},       {100, 10},
-                                        {400, 2}, {999, 1}, {5000, 1}, {UINT32_MAX, 1}};
+    static const uint32_t table[][2] = {{0, 64},       {5, 64},        {15, 64}, {20, 50},
+                                        {100, 10},     {400, 2},       {999, 1}, {5000, 1},
+                                        {67108864, 1}, {UINT32_MAX, 1}};
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         CHECK(ff_balance_window(table[i][0]) == table[i][1]);
 }

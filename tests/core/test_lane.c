@@ -3,6 +3,7 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -302,7 +303,21 @@ TEST(a_lane_out_of_descriptors_gives_the_connection_back)
     CHECK(ff_lane_wait(s->lane[0]) == 0 && ff_lane_next(s->lane[0], &c) == 0);
     setrlimit(RLIMIT_NOFILE, &was);
     close(top);
+    stage_run(s);
+    CHECK(atomic_load(&s->lane[0]->line->is_full) && s->answered[0] == 0); /* it gets no more */
+    CHECK(write(s->lane[0]->wake[1], "x", 1) == 1);
     CHECK(ends_with(stage_read(s, client), "0 /")); /* dealt again, nothing lost */
     close(client);
+    stage_close(s);
+}
+
+TEST(an_octet_in_its_pipe_wakes_a_lane)
+{
+    struct stage *s = stage_open(8, 1);
+    struct ff_conn *c;
+    CHECK(write(s->lane[0]->wake[1], "xyz", 3) == 3);
+    CHECK(ff_lane_wait(s->lane[0]) == 0 && ff_lane_next(s->lane[0], &c) == 0);
+    struct pollfd quiet = {.fd = s->lane[0]->poller, .events = POLLIN};
+    CHECK(poll(&quiet, 1, 0) == 0);
     stage_close(s);
 }

@@ -274,6 +274,22 @@ def test_workers_finish_what_runs_and_end_when_the_master_is_killed(
     wait_until(lambda: not processes_of(server.pid))
 
 
+def test_a_worker_that_never_comes_back_outlives_a_killed_master_by_the_grace_at_most(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start("process:app", "--graceful-timeout", "1", workers=1)
+    server.exit_code = -signal.SIGKILL
+    door = gate()
+    wire = connect(server).send(get(door.url()))
+    door.wait_for_request()
+
+    server.process.kill()
+    server.process.wait()
+
+    wait_until(lambda: not processes_of(server.pid))
+    assert wire.is_ended()
+
+
 def test_idle_workers_end_with_a_killed_master(start: Start, connect: Connect) -> None:
     server = start(workers=4)
     server.exit_code = -signal.SIGKILL

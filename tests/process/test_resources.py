@@ -41,7 +41,7 @@ def test_a_worker_has_nothing_open_that_is_not_its_own(start: Start) -> None:
     server = start(workers=2)
 
     streams = ["/dev/null", str(server.path_of_log), str(server.path_of_log)]
-    seat = ["socket:", "anon_inode:[eventfd]", "anon_inode:[eventpoll]"]
+    seat = ["socket:", "anon_inode:[eventfd]", "anon_inode:[eventpoll]", "pipe:", "pipe:"]
     connection = ["socket:"]
     assert kinds(server.ask("/fds")) == sorted([*streams, *seat, *connection])
 

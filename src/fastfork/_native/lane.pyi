@@ -41,5 +41,12 @@ class Lane:
         """
 
     @property
+    def wakeup_fd(self) -> int:
+        """Any octet written here ends the lane's wait; for `signal.set_wakeup_fd`."""
+
+    def follow(self, number: int) -> None:
+        """Send signal *number* to this process when the master is gone (prctl(2), PR_SET_PDEATHSIG)."""
+
+    @property
     def requests(self) -> int:
         """Requests answered so far."""

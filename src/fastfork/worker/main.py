@@ -88,6 +88,11 @@ def _work(job: Job, *, verdict: int) -> int:
     gc.freeze()
     os.register_at_fork(after_in_child=lane.detach)
     signal.signal(signal.SIGTERM, lambda number, frame: lane.drain())
+    # A signal that comes just before the lane waits would be seen only after its next event.
+    signal.set_wakeup_fd(lane.wakeup_fd, warn_on_full_buffer=False)
+    # The lane hears of the master's end between two requests; this is for one that never ends.
+    signal.signal(signal.SIGRTMAX, lambda number, frame: _end_within(job.settings.graceful_timeout))
+    lane.follow(signal.SIGRTMAX)
     _say(verdict, READY)
     os.close(verdict)
     wsgi.serve(
@@ -154,11 +159,15 @@ def _told(what: str, error: BaseException | None) -> str:
     return f"{what}\n{''.join(told).rstrip()}"
 
 
+def _end_within(seconds: float) -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1.0))
+
+
 def _leave(status: int, *, within: float) -> NoReturn:
     """End as a Python program ends, *within* seconds, and never through the master's call stack."""
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, max(within, 1.0))
+        _end_within(within)
         if "threading" in sys.modules:
             # What the interpreter does first at its end: it waits for threads and executors.
             sys.modules["threading"]._shutdown()
