@@ -13,7 +13,7 @@
 
 /* Poller tags: the low byte says what it is. */
 enum { TAG_LISTENER = 1, TAG_BELL, TAG_WATCHED };
-enum { FULL_TICK_MS = 100 };
+enum { FULL_TICK_MS = 500 };
 
 static uint64_t tag_of(int kind, uint32_t value)
 {

@@ -6,7 +6,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { TAG_CONN = 4 /* beside the dispatcher's own tags */, TICK_MS = 2, TICK_MAX_MS = 64 };
+enum {
+    TAG_CONN = 4 /* beside the dispatcher's own tags */,
+    TICK_MS = 2,
+    TICK_MAX_MS = 64,
+    COLLECT_MS = 1000
+};
 
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
 {
@@ -143,14 +148,15 @@ void ff_keeper_expire(struct ff_dispatcher *d)
             ff_keeper_release(d, d->escrow.list[TIMED[i]].first, false);
 }
 
-/* When to look at lane `i` again: at once while it holds something that could have to be taken
- * back, ever less often while there is nothing to be had. */
+/* When to look at lane `i` again: soon while it holds something that could have to be taken back,
+ * ever less often while there is nothing to be had. What it closes, it gives up without ringing. */
 static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
 {
     uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
-    if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed) &&
-        !atomic_load_explicit(&d->page->lane[i].returned, memory_order_relaxed))
-        return held == 0 ? INT64_MAX : d->now_ms + TICK_MAX_MS;
+    if (held == 0)
+        return INT64_MAX;
+    if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed))
+        return d->now_ms + COLLECT_MS;
     return d->now_ms + (fruitless < 5 ? TICK_MS << fruitless : TICK_MAX_MS);
 }
 

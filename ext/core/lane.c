@@ -21,7 +21,7 @@ static void drop_deal(int fd)
     ff_sock_close(fd); /* not ours any more, or never: no shutdown */
 }
 
-static void ring(const struct ff_lane *lane)
+void ff_lane_ring(const struct ff_lane *lane)
 {
     uint64_t one = 1;
     if (write(lane->config.seat.bell, &one, sizeof(one)) < 0)
@@ -31,7 +31,7 @@ static void ring(const struct ff_lane *lane)
 void ff_lane_poke(const struct ff_lane *lane)
 {
     if (atomic_load(&lane->config.seat.page->all_full))
-        ring(lane);
+        ff_lane_ring(lane);
 }
 
 /* Claims one dealt connection; NULL when it was taken back meanwhile. */
@@ -42,7 +42,7 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     uint64_t mine = ff_word_with(deal->word, FF_READING);
     if (deal->id == 0) { /* a ping: we are here */
         ff_page_count(&lane->line->beats, 1);
-        ring(lane);
+        ff_lane_ring(lane);
         return NULL;
     }
     atomic_store_explicit(&lane->line->running, 1, memory_order_relaxed); /* before the claim */
@@ -60,7 +60,7 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
         drop_deal(fd);
         ff_word_set(&page->conn[deal->id], ff_word_with(deal->word, FF_PARKED));
         ff_return_push(page, lane->config.seat.lane, deal->id);
-        ring(lane);
+        ff_lane_ring(lane);
         return NULL;
     }
     const struct ff_base *base = ff_progress_base(&page->conn[deal->id]);
@@ -197,18 +197,21 @@ void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
 static void expire(struct ff_lane *lane)
 {
     struct ff_deadline *node;
+    bool is_given_back = false;
     while ((node = ff_deadlines_expire(&lane->deadlines, lane->now_ms))) {
         struct ff_conn *c = (struct ff_conn *)node; /* its first member */
         uint64_t mine = ff_word_with(c->word, FF_READING);
         if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
             ff_tenure_drop(lane, c);
         else if (!c->is_flushing && c->phase == FF_PHASE_QUIET)
-            ff_tenure_give_back(lane, c); /* it lingered: we hold only what is hot */
+            ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
         else if (c->is_flushing)
             ff_tenure_close(lane, c);
         else
             ff_tenure_refuse(lane, c, 408);
     }
+    if (is_given_back)
+        ff_lane_ring(lane);
 }
 
 /* Being out of descriptors passes: tells the master when it has. When to look again. */
@@ -302,6 +305,7 @@ void ff_lane_leave(struct ff_lane *lane)
         else
             ff_tenure_drop(lane, c);
     }
+    ff_lane_ring(lane);
 }
 
 void ff_lane_detach(struct ff_lane *lane)

@@ -73,6 +73,9 @@ void ff_lane_leave(struct ff_lane *lane);
  * connection is settled. */
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
 
+/* Wakes the master: connections were given back to it, and it must watch them. */
+void ff_lane_ring(const struct ff_lane *lane);
+
 /* Rings if the master waits for room. */
 void ff_lane_poke(const struct ff_lane *lane);
 

@@ -191,6 +191,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     bool is_quiet = c->phase == FF_PHASE_QUIET && !c->is_flushing;
     if (is_quiet && (lane->mode == FF_LANE_LEAVING || must_give_way(lane))) {
         ff_tenure_give_back(lane, c);
+        ff_lane_ring(lane);
         return;
     }
     if (watch(lane, c, c->is_flushing ? FF_POLL_OUT : FF_POLL_IN) < 0) {
