@@ -13,7 +13,7 @@ import pytest
 from fix_cluster import Gate, Start, answer
 from fix_fds import open_fds
 from fix_processes import wait_until
-from fix_wire import Connect, get
+from fix_wire import Connect, get, post
 
 MakeGate = Callable[[], Gate]
 
@@ -83,28 +83,31 @@ def test_the_only_worker_dies_and_those_who_wait_are_answered_by_the_next(
     assert server.worker_in(0) != victim
 
 
-def test_half_a_request_in_a_killed_worker_ends_its_connection(
+def test_half_a_request_in_the_only_worker_is_completed_by_the_next(
     start: Start, connect: Connect
 ) -> None:
     server = start(workers=1)
     wire = connect(server).send(get()[:20])
     wait_until(lambda: _holds_a_socket(server.worker_in(0)))
+    server.wait_for_rest()
 
-    server.replace(0)
+    after = server.replace(0)
+    wire.send(get()[20:])
 
-    assert wire.is_ended()
+    assert answer(wire.read_response().body).pid == after
 
 
-def test_a_request_inside_the_application_ends_with_its_worker_and_is_counted(
+def test_a_post_inside_the_application_ends_with_its_worker_and_is_counted(
     start: Start, connect: Connect, gate: MakeGate
 ) -> None:
     server = start(workers=2)
     door = gate()
-    wire = connect(server).send(get(door.url()))
+    wire = connect(server).send(post(b"", door.url()))
     victim = server.worker_at(door)
 
     os.kill(victim, signal.SIGKILL)
 
+    assert wire.read_response().status == 502
     assert wire.is_ended()
     server.wait_for_log(f"(pid {victim}) died: SIGKILL, 1 request lost; next try at once")
 
@@ -114,14 +117,14 @@ def test_those_behind_the_running_request_are_answered_before_it_ends(
 ) -> None:
     server = start(workers=2)
     door = gate()
-    running = connect(server).send(get(door.url()))
+    running = connect(server).send(post(b"", door.url()))
     victim = server.worker_at(door)
     waiting = [connect(server).send(get()) for _ in range(10)]
 
     assert all(wire.read_response().status == 200 for wire in waiting)
     os.kill(victim, signal.SIGKILL)
 
-    assert running.is_ended()
+    assert running.read_response().status == 502
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
@@ -130,9 +133,9 @@ def test_a_signal_that_kills_a_worker_in_a_request_is_named(
 ) -> None:
     server = start(workers=1)
 
-    wire = connect(server).send(get(f"/die?signal={int(number)}"))
+    wire = connect(server).send(post(b"", f"/die?signal={int(number)}"))
 
-    assert wire.is_ended()
+    assert wire.read_response().status == 502
     server.wait_for_log(f"died: {number.name}, 1 request lost")
     assert server.who().slot == 0
 
@@ -140,9 +143,9 @@ def test_a_signal_that_kills_a_worker_in_a_request_is_named(
 def test_an_exit_in_the_middle_of_a_request_is_named(start: Start, connect: Connect) -> None:
     server = start(workers=1)
 
-    wire = connect(server).send(get("/leave?code=7"))
+    wire = connect(server).send(post(b"", "/leave?code=7"))
 
-    assert wire.is_ended()
+    assert wire.read_response().status == 502
     server.wait_for_log("died: exit code 7, 1 request lost")
     assert server.who().slot == 0
 
