@@ -28,6 +28,7 @@ struct ff_escrow_entry {
     int fd;              /* -1: no connection */
     uint32_t prev, next; /* ids, 0 at the ends */
     char *bytes; /* what a dead worker had read, to be dealt with the connection; NULL: nothing */
+    uint64_t bytes_rx; /* rx of the base that they stand behind */
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
     uint32_t bytes_len;
     uint16_t list;

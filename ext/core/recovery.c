@@ -9,18 +9,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Where the octets lie that were received behind `base`, up to `received`; NULL if they are gone.
- */
-static const char *bytes_behind(const struct ff_dispatcher *d, uint32_t id, uint16_t lane,
-                                const struct ff_base *base, uint64_t received)
+/* Where the octets that were received behind `base` begin, and how many there can be at most. */
+static const char *place_of(const struct ff_dispatcher *d, uint32_t id, uint16_t lane,
+                            const struct ff_base *base, size_t *room)
 {
     const struct ff_escrow_entry *entry = &d->escrow.entry[id];
-    uint64_t n = received - base->rx, at = base->at;
-    uint32_t block = atomic_load_explicit(&base->block, memory_order_acquire);
-    if (block == 0) /* it was dealt with them, and died before it had them */
-        return entry->bytes && entry->bytes_len == n ? entry->bytes : NULL;
-    if (block > FF_BLOCKS_OWN || n > FF_BLOCK || at > FF_BLOCK - n)
+    uint32_t block = atomic_load_explicit(&base->block, memory_order_acquire), at = base->at;
+    if (block == 0) { /* it was dealt with them, and died before it had them in its block */
+        *room = entry->bytes_rx == base->rx ? entry->bytes_len : 0;
+        return entry->bytes;
+    }
+    if (block > FF_BLOCKS_OWN || at > FF_BLOCK) {
+        *room = 0;
         return NULL;
+    }
+    *room = FF_BLOCK - at;
     return d->lane[lane]->blocks + (size_t)(block - 1) * FF_BLOCK + at;
 }
 
@@ -32,16 +35,22 @@ static void set_base(struct ff_conn_line *line, struct ff_base base)
     atomic_store(&line->progress, 0);
 }
 
-static bool keep_bytes(struct ff_dispatcher *d, uint32_t id, const char *bytes, size_t n)
+/* Keeps what was received behind `base`, up to `received`; false if it is gone. */
+static bool keep_bytes(struct ff_dispatcher *d, uint32_t id, uint16_t lane,
+                       const struct ff_base *base, uint64_t received)
 {
     struct ff_escrow_entry *entry = &d->escrow.entry[id];
-    char *copy = bytes ? malloc(n) : NULL;
+    uint64_t n = received - base->rx;
+    size_t room;
+    const char *bytes = place_of(d, id, lane, base, &room);
+    char *copy = n <= room ? malloc(n) : NULL;
     if (!copy)
         return false;
     memcpy(copy, bytes, n);
     ff_escrow_forget_bytes(&d->escrow, id);
     entry->bytes = copy;
     entry->bytes_len = (uint32_t)n;
+    entry->bytes_rx = base->rx;
     return true;
 }
 
@@ -60,14 +69,18 @@ static void refuse(struct ff_dispatcher *d, uint32_t id)
     ff_keeper_keep(d, id, FF_LIST_LINGER);
 }
 
-static void tell(struct ff_dispatcher *d, enum ff_rescue rescue, const char *bytes, size_t n)
+/* Notes what became of a running request, and its first line if that is still to be had. */
+static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const struct ff_base *base,
+                 enum ff_rescue rescue)
 {
+    size_t room;
+    const char *bytes = place_of(d, id, lane, base, &room);
     if (d->rescues++ >= FF_RESCUED_MAX)
         return;
     struct ff_rescued *told = &d->rescued[d->rescues - 1];
     size_t len = 0;
     told->rescue = (uint8_t)rescue;
-    while (bytes && len < n && len < sizeof(told->line) - 1 && bytes[len] != '\r')
+    while (len < room && len < sizeof(told->line) - 1 && bytes[len] != '\r')
         told->line[len] = bytes[len], len++;
     told->line[len] = '\0';
 }
@@ -85,15 +98,11 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     facts.is_known = ff_rescue_ask(entry->fd, &facts.received, &facts.sent);
     facts.is_replayed = entry->replayed == facts.base.rx + 1;
     enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
-    size_t n = (size_t)(facts.received - holds->rx);
-    const char *bytes = rescue == FF_RESCUE_REPLAY || rescue == FF_RESCUE_REFUSE
-                            ? bytes_behind(d, id, lane, holds, facts.received)
-                            : NULL;
     bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;
-    if (rescue == FF_RESCUE_REPLAY && !keep_bytes(d, id, bytes, n))
+    if (rescue == FF_RESCUE_REPLAY && !keep_bytes(d, id, lane, holds, facts.received))
         rescue = FF_RESCUE_REFUSE;
     if (was_running && rescue != FF_RESCUE_PARK && rescue != FF_RESCUE_END)
-        tell(d, rescue, bytes, n);
+        tell(d, id, lane, holds, rescue);
     set_base(line, *holds);
     switch (rescue) {
     case FF_RESCUE_PARK:

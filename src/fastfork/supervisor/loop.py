@@ -204,7 +204,8 @@ class Master:
         self._reap_strangers()  # they may have stood behind it
         lost = self._dispatcher.recover(slot.lane)
         for done, request in self._dispatcher.rescued():
-            self._log.warning(f"worker {slot.number} died in {escape(request)}: {_DONE[done]}")
+            what = escape(request) or "a request"
+            self._log.warning(f"worker {slot.number} died in {what}: {_DONE[done]}")
         if self._refusal is not None:
             return
         if self._is_stopping:
