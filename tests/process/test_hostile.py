@@ -85,9 +85,7 @@ def test_half_a_body_in_the_only_worker_is_completed_by_the_next(
     assert answer(wire.read_response().body).pid == after
 
 
-def test_a_slow_request_survives_the_deaths_of_both_workers(
-    start: Start, connect: Connect
-) -> None:
+def test_a_slow_request_survives_the_deaths_of_both_workers(start: Start, connect: Connect) -> None:
     server = start(workers=2)
     wire = connect(server).send(get())
     owner = answer(wire.read_response().body)

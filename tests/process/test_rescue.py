@@ -398,9 +398,7 @@ def test_connections_of_a_stopped_worker_are_served_by_others(
 
     os.kill(victim, signal.SIGSTOP)
     began = time.monotonic()
-    wires = [wire.send(get()) for wire in idle] + [
-        connect(server).send(get()) for _ in range(20)
-    ]
+    wires = [wire.send(get()) for wire in idle] + [connect(server).send(get()) for _ in range(20)]
 
     assert {answer(wire.read_response().body).slot for wire in wires} == {1}
     assert time.monotonic() - began < 2
