@@ -215,7 +215,8 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     while (ff_buffer_len(out) > 0 && r >= 0)
         r = ff_conn_send(c, NULL, 0);
     c->is_flushing = ff_buffer_len(out) > 0;
-    if (!c->is_flushing && r >= 0 && c->sent != ff_progress_base(line)->tx) {
+    /* the last answer stays a plan: who dies before the close must not leave it open */
+    if (!c->is_flushing && r >= 0 && !c->is_closing && c->sent != ff_progress_base(line)->tx) {
         if (!is_planned)
             plan(lane, c);
         ff_progress_commit(line);

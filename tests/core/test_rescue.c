@@ -156,6 +156,21 @@ TEST(an_answer_that_is_out_is_not_given_twice)
     stage_close(s);
 }
 
+TEST(the_last_answer_stays_a_plan_until_its_connection_is_closed)
+{
+    struct stage *s = stage_open(8, 2);
+    int client = stage_connect(s);
+    stage_send(client, GET("/p"));
+    struct ff_conn *c = take_request(s);
+    render(s, c);
+    c->work->response.keep_alive = false;
+    ff_exchange_finish(s->lane[0], c);
+    /* who died before the close would be found here, and the master would end the connection */
+    CHECK(atomic_load(&s->d->page->conn[1].progress) & FF_PROGRESS_CLOSING);
+    close(client);
+    stage_close(s);
+}
+
 TEST(an_answer_that_is_half_out_is_cut)
 {
     struct stage *s = stage_open(8, 2);
