@@ -94,6 +94,7 @@ def test_five_hundred_deaths_cost_no_get_that_did_not_die_twice(
     outcomes = asking.stop()
 
     assert set(outcomes) == {"answered"}, outcomes
+    wait_until(lambda: len(server.master_fds()) <= server.fds_of_rest)
     for number in [number for client in clients for number in client.refused]:
         assert _words_of(server, number) == ["another one runs it again", "answered 502"]
 

@@ -1,4 +1,4 @@
-"""Workers are killed under load: only requests inside the application may be lost."""
+"""Workers are killed under load, and those who ask notice nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fix_wire import Connect, get
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [50, pytest.param(1000, marks=pytest.mark.long)])
-def test_kills_under_load_cost_at_most_the_requests_that_ran(
+def test_kills_under_load_cost_no_get_and_no_connection(
     kills: int, start: Start, connect: Connect, load: StartLoad
 ) -> None:
     server = start("process:app", "--keep-alive", "3600", workers=4, command=EAGER)
@@ -30,8 +30,7 @@ def test_kills_under_load_cost_at_most_the_requests_that_ran(
         server.replace(random.randrange(4))
     outcomes = clients.stop()
 
-    assert set(outcomes) <= {"answered", "cut"}
-    assert outcomes["cut"] <= kills
+    assert set(outcomes) == {"answered"}, outcomes
     for wire in idle:
         assert wire.send(get()).read_response().status == 200
     wait_until(lambda: len(server.master_fds()) <= server.fds_of_rest + len(idle), within=1.5)

@@ -395,6 +395,7 @@ def test_connections_of_a_stopped_worker_are_served_by_others(
     for wire in idle:
         wire.read_response()
     victim = server.worker_in(0)
+    server.wait_for_rest()  # what is inside a request when its worker is stopped stays there
 
     os.kill(victim, signal.SIGSTOP)
     began = time.monotonic()
