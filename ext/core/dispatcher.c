@@ -168,6 +168,7 @@ static void end_lanes(struct ff_dispatcher *d)
     if (d->escrow.list[FF_LIST_WAITING].count > 0 && has_ready_lane(d))
         return;
     ff_keeper_end_waiting(d);
+    d->may_replay = false; /* nobody is left to run it */
     for (size_t i = 0; i < d->lanes; i++) {
         ff_dispatcher_rest(d, (uint16_t)i);
         d->lane[i]->send_end = ff_sock_close(d->lane[i]->send_end);

@@ -210,6 +210,7 @@ def test_a_worker_that_dies_during_the_drain_does_not_stop_it(
     server.wait_for_log("draining")
     os.kill(victim, signal.SIGKILL)
 
+    assert doomed.read_response().status == 502  # nobody takes new work any more
     assert doomed.is_ended()
     second.open()
     assert wire.read_response().status == 200
