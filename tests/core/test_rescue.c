@@ -237,6 +237,30 @@ TEST(more_than_a_block_is_not_replayed_but_refused)
     stage_close(s);
 }
 
+TEST(octets_of_an_earlier_request_are_never_taken_for_a_later_one)
+{
+    struct stage *s = stage_open(8, 2);
+    char next[100];
+    int client = stage_connect(s);
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    CHECK(stage_kill(s, 0) == 0);
+    stage_run(s);
+    CHECK(s->held[1]);
+    /* as if it had been answered, and the next one, of the same size, read to where we can't see */
+    struct ff_conn_line *line = &s->d->page->conn[1];
+    struct ff_base *base = ff_progress_base(line);
+    base->rx += strlen(GET("/hold"));
+    atomic_store(&base->block, 0);
+    atomic_store(&line->progress, atomic_load(&line->progress) & FF_PROGRESS_SECOND);
+    stage_send(client, GET("/next"));
+    CHECK(recv(s->lane[1]->conn[1]->fd, next, sizeof(next), 0) == sizeof(GET("/next")) - 1);
+    stage_kill(s, 1);
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 502 "));
+    close(client);
+    stage_close(s);
+}
+
 TEST(a_broken_page_makes_the_master_cut_not_read_beyond)
 {
     struct stage *s = stage_open(8, 2);
