@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(
             description="requests of a dead worker that another one may run again:"
             " safe (GET, HEAD, OPTIONS, TRACE), idempotent (also PUT, DELETE), or none",
+            extra={"metavar": "off|safe|idempotent"},
         ),
     ] = "safe"
     head_timeout: Annotated[
