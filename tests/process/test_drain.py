@@ -124,6 +124,7 @@ def test_a_second_signal_ends_it_at_once(start: Start, connect: Connect, gate: M
     server.process.terminate()
 
     assert server.wait_for_end() == 0
+    assert wire.read_response().status == 502
     assert wire.is_ended()
 
 
@@ -150,7 +151,7 @@ def test_quit_does_not_wait_for_anything(start: Start, connect: Connect, gate: M
     assert wire.is_ended()
 
 
-def test_a_request_that_never_ends_is_cut_after_the_graceful_timeout(
+def test_a_request_that_never_ends_is_answered_502_after_the_graceful_timeout(
     start: Start, connect: Connect, gate: MakeGate
 ) -> None:
     server = start("process:app", "--graceful-timeout", "0.2", workers=1)
@@ -163,6 +164,7 @@ def test_a_request_that_never_ends_is_cut_after_the_graceful_timeout(
 
     assert server.wait_for_end() == 0
     assert "still running after 0.2 s: killed" in server.log
+    assert wire.read_response().status == 502
     assert wire.is_ended()
 
 
