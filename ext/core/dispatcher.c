@@ -143,6 +143,8 @@ void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane)
 
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 {
+    if (d->lane[lane]->is_ready)
+        ff_channel_ping(d->lane[lane]->send_end);
     d->lane[lane]->is_ready = false;
 }
 

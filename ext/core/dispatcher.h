@@ -102,7 +102,8 @@ int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd);
  * -errno. */
 int ff_dispatcher_lease(struct ff_dispatcher *d);
 
-/* Deal to `lane` from now on / nothing more. */
+/* Deal to `lane` from now on / nothing more. The latter wakes its worker: a signal that tells it to
+ * leave may have come just before it went to sleep. */
 void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane);
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane);
 

@@ -235,7 +235,7 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
 void ff_keeper_relieve(struct ff_dispatcher *d)
 {
     for (uint16_t i = 0; i < d->lanes; i++) {
-        if (!d->lane[i]->is_ready || (d->escrow.list[i].count == 0 && !d->lane[i]->is_stuck))
+        if (d->lane[i]->send_end < 0 || (d->escrow.list[i].count == 0 && !d->lane[i]->is_stuck))
             continue;
         bool was_stuck = d->lane[i]->is_stuck, stuck = is_stuck(d, i);
         if (stuck || ff_dealer_is_overdue(d, i))

@@ -163,6 +163,7 @@ int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane)
     atomic_store(&line->beats, 0);
     atomic_store(&line->sent, 0);
     atomic_store(&line->connections, 0);
+    atomic_store(&line->requests, 0);
     atomic_store(&line->is_full, 0);
     atomic_store(&line->returned, 0);
     d->stats.lost += (uint64_t)lost;

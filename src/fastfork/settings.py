@@ -92,6 +92,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         Meta(ge=0, le=_DAY, description="seconds that running requests get when the server stops"),
     ] = 30.0
+    max_requests: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 53,
+            description="requests after which a fresh worker takes over, running before the old one"
+            " leaves; 0: never",
+        ),
+    ] = 0
+    max_requests_jitter: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 53,
+            description="up to so many requests more, by chance, so that workers retire apart",
+        ),
+    ] = 0
+    max_memory: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 23,
+            description="MiB of resident memory with which a worker is relieved in the same way;"
+            " 0: any",
+            extra={"metavar": "SIZE"},
+        ),
+    ] = 0
+    max_lifetime: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=365 * _DAY,
+            description="seconds after which a worker is relieved in the same way; 0: never",
+        ),
+    ] = 0.0
     limit_head: Annotated[
         int,
         Meta(ge=1024, le=16_384, description="octets of a request's whole head"),

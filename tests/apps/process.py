@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -31,6 +32,12 @@ def spin(query: Query) -> str:
     with open(query["path"], "rb"):
         while True:
             pass
+
+
+def hold(query: Query) -> str:
+    """Never return, and let nothing else of this process run: the GIL is held."""
+    with open(query["path"], "rb"):
+        return str(all(itertools.repeat(True)))
 
 
 def die(query: Query) -> str:
@@ -120,6 +127,7 @@ ROUTES: dict[str, Callable[[Query], str]] = {
     for route in (
         gate,
         spin,
+        hold,
         die,
         leave,
         fds,

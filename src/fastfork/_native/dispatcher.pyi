@@ -67,7 +67,10 @@ class Dispatcher:
         """The lane's worker has loaded the application: deal to it from now on."""
 
     def rest(self, lane: int) -> None:
-        """Deal nothing more to *lane*; its worker goes on with what it has."""
+        """Deal nothing more to *lane*; its worker wakes and goes on with what it has.
+
+        Signal it first if it is to leave: then it can't miss that.
+        """
 
     def recover(self, lane: int) -> int:
         """Put what the lane's dead worker held where it belongs; return how many requests were lost.

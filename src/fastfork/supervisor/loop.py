@@ -22,13 +22,14 @@ from fastfork.supervisor.binds import parse_bind
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.pidfile import PidFile
+from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
-from fastfork.supervisor.slots import Slot
+from fastfork.supervisor.slots import Handover, Slot
 from fastfork.supervisor.spawn import Worker, cause_of, spawn
 from fastfork.worker.main import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from fastfork.log import Log
     from fastfork.settings import Settings
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 _SWIFT = 1.0
 """A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
+
+_LOOK = 1.0
+"""How often workers are looked at that may retire."""
 
 
 class Master:
@@ -64,6 +68,9 @@ class Master:
         self._is_open = False
         """Whether all workers of the first start were ready."""
         self._is_stopping = False
+        self._handover: Handover | None = None
+        self._look_at: float | None = None
+        """When to look whether a worker retires; None: none ever does, or one is about to."""
         self._deadline: float | None = None
 
     def run(self) -> None:
@@ -108,12 +115,14 @@ class Master:
             slot = Slot(number, lane=self._dispatcher.lease())
             self._slots.append(slot)
             try:
-                self._fork(slot)
+                slot.worker = self._fork(slot, lane=slot.lane)
             except OSError as error:
                 raise StartError(f"can't fork worker {number}: {error.strerror}") from None
 
     def _open(self) -> None:
         self._is_open = True
+        if term_of(self._settings, chance=0.0).is_limited:
+            self._look_at = time.monotonic() + _LOOK
         for slot in self._slots:
             self._dispatcher.ready(slot.lane)
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
@@ -125,8 +134,15 @@ class Master:
 
     def _is_needed(self) -> bool:
         if self._is_stopping:
-            return any(slot.worker for slot in self._slots)
+            return any(self._everyone())
         return True
+
+    def _everyone(self) -> Iterator[tuple[Slot, Worker]]:
+        for slot in self._slots:
+            if slot.worker:
+                yield slot, slot.worker
+        if self._handover:
+            yield self._handover.slot, self._handover.other
 
     def _turn(self) -> None:
         for fd in self._dispatcher.wait(self._patience()):
@@ -137,14 +153,20 @@ class Master:
         for slot in self._slots:
             if slot.due is not None and slot.due <= now:
                 self._refill(slot)
+        if self._look_at is not None and self._look_at <= now:
+            self._look(now)
+        if (handover := self._handover) and handover.deadline and handover.deadline <= now:
+            handover.deadline = None
+            self._kill(handover.slot, handover.other, self._too_late())
         if self._deadline is not None and self._deadline <= now:
             self._deadline = None
-            self._kill_all(f"still running after {self._settings.graceful_timeout:g} s")
+            self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
         times = [slot.due for slot in self._slots if slot.due is not None]
-        if self._deadline is not None:
-            times.append(self._deadline)
+        times += [at for at in (self._look_at, self._deadline) if at is not None]
+        if self._handover and self._handover.deadline is not None:
+            times.append(self._handover.deadline)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _watch(self, fd: int, act: Callable[[], None]) -> None:
@@ -157,10 +179,10 @@ class Master:
 
     # --- workers
 
-    def _fork(self, slot: Slot) -> None:
+    def _fork(self, slot: Slot, *, lane: int) -> Worker:
         job = Job(
             slot=slot.number,
-            seat=self._dispatcher.seat(slot.lane),
+            seat=self._dispatcher.seat(lane),
             load=self._load,
             settings=self._settings,
             servers=tuple(listener.server for listener in self._listeners),
@@ -168,14 +190,16 @@ class Master:
             access_log=self._access_log,
             keep_fds=self._keep_fds,
         )
-        slot.due = None
-        slot.worker = worker = spawn(job)
+        worker = spawn(job)
+        worker.term = term_of(self._settings, chance=_chance())
         self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
         self._watch(worker.pidfd, partial(self._on_end, slot, worker))
+        return worker
 
     def _refill(self, slot: Slot) -> None:
+        slot.due = None
         try:
-            self._fork(slot)
+            slot.worker = self._fork(slot, lane=slot.lane)
         except OSError as error:
             told = self._retry(slot, healthy_for=0.0)
             self._log.error(f"can't fork worker {slot.number}: {error.strerror}; {told}")
@@ -188,7 +212,9 @@ class Master:
             return
         worker.ready_at = time.monotonic()
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
-        if self._is_open:
+        if worker is not slot.worker:
+            self._take_over()
+        elif self._is_open:
             self._dispatcher.ready(slot.lane)
         elif not self._is_stopping and all(
             slot.worker and slot.worker.is_ready for slot in self._slots
@@ -200,9 +226,13 @@ class Master:
         self._unwatch(worker.verdict)
         self._unwatch(worker.pidfd)
         status = worker.bury()
-        slot.worker = None
+        handover = self._handover
+        if handover and worker is handover.other:
+            self._handover = None
+        else:
+            slot.worker = None
         self._reap_strangers()  # they may have stood behind it
-        lost = self._dispatcher.recover(slot.lane)
+        lost = self._dispatcher.recover(worker.lane)
         for done, request in self._dispatcher.rescued():
             what = escape(request) or "a request"
             self._log.warning(f"worker {slot.number} died in {what}: {_DONE[done]}")
@@ -212,6 +242,8 @@ class Master:
             self._log_end(slot, worker, _told(status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
+        elif handover and handover.ends_with(slot, worker):
+            self._end_handover(handover, worker, status=status, lost=lost)
         else:
             self._replace(slot, worker, status=status, lost=lost)
 
@@ -221,16 +253,18 @@ class Master:
             slot.due = time.monotonic()
             self._log_end(slot, worker, "exited; next one at once")
             return
-        told = _told(status, lost)
-        if refusal := worker.refusal():
-            told = f"could not start: {self._shorten(refusal)}"
+        told = self._failure(worker, status, lost)
         self._log_end(
             slot, worker, f"{told}; {self._retry(slot, healthy_for=healthy_for)}", is_bad=True
         )
 
+    def _failure(self, worker: Worker, status: int, lost: int) -> str:
+        if refusal := worker.refusal():
+            return f"could not start: {self._shorten(refusal)}"
+        return _told(status, lost)
+
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
-        chance = int.from_bytes(os.urandom(4), "big") / 2**32
-        delay = slot.backoff.delay(healthy_for=healthy_for, chance=chance)
+        delay = slot.backoff.delay(healthy_for=healthy_for, chance=_chance())
         slot.due = time.monotonic() + delay
         return f"next try in {delay:.1f} s" if delay else "next try at once"
 
@@ -253,6 +287,71 @@ class Master:
         write = self._log.error if is_bad else self._log.info
         write(f"worker {slot.number} (pid {worker.pid}) {told}")
 
+    # --- retirement: one worker at a time
+
+    def _look(self, now: float) -> None:
+        self._look_at = now + _LOOK
+        serving = [
+            (worker.ready_at, slot, worker)
+            for slot in self._slots
+            if (worker := slot.worker) and worker.ready_at is not None
+        ]
+        for ready_at, slot, worker in sorted(serving, key=lambda one: one[0]):
+            why = worker.term.reason_to_retire(
+                requests=self._dispatcher.lane_stats(worker.lane)["requests"],
+                memory=worker.memory() if worker.term.memory else 0,
+                age=now - ready_at,
+            )
+            if why:
+                self._hand_over(slot, why=why)
+                return
+
+    def _hand_over(self, slot: Slot, *, why: str) -> None:
+        try:
+            lane = self._dispatcher.lease()
+            try:
+                successor = self._fork(slot, lane=lane)
+            except OSError:
+                self._dispatcher.release(lane)
+                raise
+        except OSError as error:
+            told = self._put_off(slot)
+            self._log.error(f"can't fork the next worker {slot.number}: {error.strerror}; {told}")
+            return
+        self._look_at = None
+        self._handover = Handover(slot, why=why, successor=successor)
+
+    def _take_over(self) -> None:
+        handover = self._handover
+        if handover is None or self._is_stopping:
+            return
+        slot, successor = handover.slot, handover.other
+        old = handover.take_over(deadline=time.monotonic() + self._settings.graceful_timeout)
+        self._dispatcher.ready(successor.lane)
+        old.kill(signal.SIGTERM)
+        self._dispatcher.rest(old.lane)  # wakes it, too: the signal may come just before it sleeps
+        self._log_end(slot, old, f"retires {handover.why}; pid {successor.pid} takes over")
+
+    def _end_handover(self, handover: Handover, worker: Worker, *, status: int, lost: int) -> None:
+        slot = handover.slot
+        self._handover = None
+        self._look_at = time.monotonic()
+        self._dispatcher.release(worker.lane)
+        if handover.is_taken_over:
+            self._log_end(slot, worker, _told(status, lost))
+        elif worker is handover.other:
+            told = f"{self._failure(worker, status, lost)}; {self._put_off(slot)}"
+            self._log_end(slot, worker, told, is_bad=True)
+        else:
+            slot.worker, slot.lane = handover.other, handover.other.lane
+            told = f"{_told(status, lost)}; pid {handover.other.pid} takes over"
+            self._log_end(slot, worker, told, is_bad=True)
+
+    def _put_off(self, slot: Slot) -> str:
+        delay = max(_LOOK, slot.backoff.delay(healthy_for=0.0, chance=_chance()))
+        self._look_at = time.monotonic() + delay
+        return f"the old one goes on; next try in {delay:.1f} s"
+
     # --- signals and the end
 
     def _on_signals(self) -> None:
@@ -271,10 +370,10 @@ class Master:
         self._log.info(f"{why}: draining for up to {self._settings.graceful_timeout:g} s")
         self._stop_listening(drain_backlog=True)
         self._dispatcher.close_lane_channels()
-        for slot in self._slots:
-            if slot.worker and not slot.worker.is_ready:
+        for _, worker in self._everyone():
+            if not worker.is_ready:
                 # It sits at no lane yet, so it doesn't see the channel close.
-                slot.worker.kill(signal.SIGTERM)
+                worker.kill(signal.SIGTERM)
         self._deadline = time.monotonic() + self._settings.graceful_timeout
 
     def _quit(self, why: str) -> None:
@@ -285,24 +384,30 @@ class Master:
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
         self._is_stopping = True
+        self._look_at = None
         for slot in self._slots:
             slot.due = None
         self._dispatcher.stop_accepting(drain_backlog=drain_backlog)
         self._close_listeners()
 
     def _kill_all(self, why: str = "") -> None:
-        for slot in self._slots:
-            if slot.worker:
-                if why:
-                    self._log.warning(f"worker {slot.number} (pid {slot.worker.pid}) {why}: killed")
-                slot.worker.kill()
+        for slot, worker in self._everyone():
+            self._kill(slot, worker, why)
+
+    def _kill(self, slot: Slot, worker: Worker, why: str) -> None:
+        if why:
+            self._log.warning(f"worker {slot.number} (pid {worker.pid}) {why}: killed")
+        worker.kill()
+
+    def _too_late(self) -> str:
+        return f"still running after {self._settings.graceful_timeout:g} s"
 
     def _reap_strangers(self) -> None:
         if os.getpid() != 1:
             return
         # As process 1 the master inherits every orphan of its container. Peek first: a status of our own
         # workers belongs to `_on_end`, which the pidfd calls.
-        own = {slot.worker.pid for slot in self._slots if slot.worker}
+        own = {worker.pid for _, worker in self._everyone()}
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         try:
             while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
@@ -316,11 +421,9 @@ class Master:
 
     def _end_workers(self) -> None:
         # After a clean stop there is none left; after a mistake of ours, none may outlive the master.
-        for slot in self._slots:
-            if slot.worker:
-                slot.worker.kill()
-                slot.worker.bury()
-                slot.worker = None
+        for _, worker in self._everyone():
+            worker.kill()
+            worker.bury()
 
 
 class _DiedAtStart(StartError):
@@ -335,6 +438,10 @@ _DONE = {
     "cut": "its connection was cut, the answer had begun or could not be known",
 }
 """What became of a request whose worker died."""
+
+
+def _chance() -> float:
+    return int.from_bytes(os.urandom(4), "big") / 2**32
 
 
 def _told(status: int, lost: int) -> str:

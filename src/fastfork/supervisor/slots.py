@@ -1,4 +1,4 @@
-"""A slot: a number that always has a worker, or will have one."""
+"""A slot: a number that always has a worker, or will have one; and its handover to the next one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,43 @@ if TYPE_CHECKING:
 
 
 class Slot:
-    """The place of one worker: its lane stays, processes come and go."""
+    """The place of one worker: the number stays, processes come and go."""
 
     def __init__(self, number: int, *, lane: int) -> None:
         self.number = number
         self.lane = lane
+        """Of the worker that serves, or of the next one."""
         self.backoff = Backoff()
         self.worker: Worker | None = None
         self.due: float | None = None
         """When the next worker is to be forked; None: there is one, or none is wanted."""
+
+
+class Handover:
+    """One slot has two workers: the next one starts, takes over, and the old one finishes.
+
+    Until it is over the slot's worker is the old one, from then on the next one.
+    """
+
+    def __init__(self, slot: Slot, *, why: str, successor: Worker) -> None:
+        self.slot = slot
+        self.why = why
+        self.other = successor
+        """The one that is not the slot's: first the next one, then the old one."""
+        self.is_taken_over = False
+        self.deadline: float | None = None
+        """When the old one is killed."""
+
+    def ends_with(self, slot: Slot, worker: Worker) -> bool:
+        """Whether it is over when *worker* of *slot* ends: the other one serves, or soon will."""
+        return worker is self.other or (slot is self.slot and not self.is_taken_over)
+
+    def take_over(self, *, deadline: float) -> Worker:
+        """Make the next one the slot's worker; return the old one, which has until *deadline*."""
+        old = self.slot.worker
+        assert old is not None
+        self.slot.worker, self.slot.lane = self.other, self.other.lane
+        self.other = old
+        self.is_taken_over = True
+        self.deadline = deadline
+        return old

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from fastfork.errors import AppImportError, AppNotFound, FastforkError, StartError
+from fastfork.supervisor.retirement import Term
 from fastfork.supervisor.signals import hold_back, let_through, name_of
 from fastfork.worker.main import READY, be_worker
 
@@ -19,13 +20,15 @@ _ERRORS = {error.exit_code: error for error in (AppImportError, AppNotFound)}
 class Worker:
     """A worker process, seen from the master."""
 
-    def __init__(self, pid: int, *, pidfd: int, verdict: int) -> None:
+    def __init__(self, pid: int, *, lane: int, pidfd: int, verdict: int) -> None:
         self.pid = pid
+        self.lane = lane
         self.pidfd = pidfd
         """Readable when the process has ended."""
         self.verdict = verdict
         """Readable when the process has said whether it can serve."""
         self.ready_at: float | None = None
+        self.term = Term()
         self._said = b""
 
     @property
@@ -49,6 +52,11 @@ class Worker:
             return None
         return _ERRORS.get(int(code), StartError)(text)
 
+    def memory(self) -> int:
+        """Return the resident octets of the process, 0 when it has ended."""
+        with open(f"/proc/{self.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def bury(self) -> int:
         """Collect the exit status of the ended process and close its descriptors; return the status."""
         _, status = os.waitpid(self.pid, 0)
@@ -70,7 +78,7 @@ def spawn(job: Job) -> Worker:
         pid = os.fork()
         if pid == 0:
             be_worker(job, verdict=said)
-        return Worker(pid, pidfd=_open_pidfd(pid), verdict=verdict)
+        return Worker(pid, lane=job.seat.lane, pidfd=_open_pidfd(pid), verdict=verdict)
     except OSError:
         os.close(verdict)
         raise
