@@ -51,6 +51,7 @@ cdef extern from "dispatcher.h" nogil:
 
     struct ff_master_lane:
         int receive_end
+        c_bool is_timed_out
         char *blocks
         uint64_t dealt_in_all
 
@@ -62,6 +63,7 @@ cdef extern from "dispatcher.h" nogil:
         size_t lanes
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats
+        int64_t timeout_us
         c_bool may_replay
         size_t rescues
         ff_rescued rescued[16]

@@ -56,7 +56,15 @@ cdef class Dispatcher:
     cdef ff_dispatcher *core
     cdef pid_t pid  # of the process that may use it: a forked child must not touch master state
 
-    def __init__(self, *, int max_connections, double keep_alive, double silence, bint replay=True):
+    def __init__(
+        self,
+        *,
+        int max_connections,
+        double keep_alive,
+        double silence,
+        double timeout=0,
+        bint replay=True,
+    ):
         if self.core != NULL:
             raise RuntimeError("this Dispatcher is open already")
         self.pid = getpid()
@@ -68,6 +76,7 @@ cdef class Dispatcher:
                 &self.core,
             )
         )
+        self.core.timeout_us = <long long>(timeout * 1e6)
         self.core.may_replay = replay
 
     def __dealloc__(self):
@@ -129,6 +138,10 @@ cdef class Dispatcher:
 
     def rest(self, int lane):
         ff_dispatcher_rest(self.core, self.checked(lane))
+
+    def timed_out(self):
+        cdef ff_dispatcher *core = self.open_core()
+        return [i for i in range(<int>core.lanes) if core.lane[i].is_timed_out]
 
     def recover(self, int lane):
         return ff_recovery_run(self.core, self.checked(lane))

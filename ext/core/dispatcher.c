@@ -143,8 +143,6 @@ void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane)
 
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 {
-    if (d->lane[lane]->is_ready)
-        ff_channel_ping(d->lane[lane]->send_end);
     d->lane[lane]->is_ready = false;
 }
 
@@ -262,6 +260,20 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
     return found;
 }
 
+/* Has a request timed out since the last look? It needs no appointment: whoever holds a connection
+ * is looked at often (keeper). */
+static bool find_timed_out(struct ff_dispatcher *d)
+{
+    bool found = false;
+    for (size_t i = 0; i < d->lanes && d->timeout_us > 0; i++) {
+        int64_t at_us = atomic_load_explicit(&d->page->lane[i].progress_us, memory_order_relaxed);
+        if (at_us == 0 || d->now_us - at_us < d->timeout_us || d->lane[i]->is_timed_out)
+            continue;
+        d->lane[i]->is_timed_out = found = true;
+    }
+    return found;
+}
+
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
 {
     ff_dispatcher_tick(d);
@@ -279,7 +291,7 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         ff_keeper_expire(d);
         ff_keeper_relieve(d);
         deal(d);
-        if (found > 0 || d->now_ms >= until_ms)
+        if (find_timed_out(d) || found > 0 || d->now_ms >= until_ms)
             return found;
     }
 }

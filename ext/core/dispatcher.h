@@ -26,6 +26,7 @@ struct ff_master_lane {
     uint64_t dealt_in_all;
     uint32_t seen_claimed; /* when it last moved: `claimed` then, and the time */
     int64_t moved_us;
+    bool is_timed_out;  /* its request stands still for longer than timeout_us */
     uint32_t fruitless; /* times in a row that there was nothing to take back from it */
     char *blocks;       /* shared with its worker: page.h */
     /* the ids whose octets lie in the blocks for replay, 0: none */
@@ -60,6 +61,7 @@ struct ff_dispatcher {
     int64_t silence_ms;    /* for one that never said anything */
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
+    int64_t timeout_us;    /* the application's, without progress; 0: any */
     int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
@@ -102,8 +104,7 @@ int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd);
  * -errno. */
 int ff_dispatcher_lease(struct ff_dispatcher *d);
 
-/* Deal to `lane` from now on / nothing more. The latter wakes its worker: a signal that tells it to
- * leave may have come just before it went to sleep. */
+/* Deal to `lane` from now on / nothing more. */
 void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane);
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane);
 
@@ -114,9 +115,9 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
  * are closed: each worker drains its queue and reads the end. */
 void ff_dispatcher_close_channels(struct ff_dispatcher *d);
 
-/* Accepts, deals and keeps until a watched descriptor is readable or `timeout_ms` passed (-1: no
- * limit). Fills `ready` (FF_POLLER_BATCH) with the readable watched descriptors and gives their
- * number; -EINTR on a signal. */
+/* Accepts, deals and keeps until a watched descriptor is readable, a lane's request has timed out
+ * (once each: is_timed_out) or `timeout_ms` passed (-1: no limit). Fills `ready` (FF_POLLER_BATCH)
+ * with the readable watched descriptors and gives their number; -EINTR on a signal. */
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
 
 /* Reads the clock and, if `on`, polls the listeners. For dealer and keeper. */

@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "clock.h"
 #include "progress.h"
 #include "tenure.h"
 
@@ -9,11 +10,20 @@
 
 enum { COPY_MAX = 16 * 1024, GATHER_MAX = 64 * 1024 };
 
-/* Waits for the socket, in the middle of a request. */
+/* The application is given its time anew. */
+static void tell_progress(const struct ff_lane *lane)
+{
+    atomic_store_explicit(&lane->line->progress_us, ff_clock_us(), memory_order_relaxed);
+}
+
+/* Waits for the socket, in the middle of a request; that is the client's time. */
 static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
 {
     int64_t ms = lane->config.wait_ms[is_write ? FF_WAIT_WRITE : FF_WAIT_BODY];
-    return ff_sock_await(c->fd, is_write, ms > 0 ? (int)ms : -1);
+    atomic_store_explicit(&lane->line->progress_us, 0, memory_order_relaxed);
+    int r = ff_sock_await(c->fd, is_write, ms > 0 ? (int)ms : -1);
+    tell_progress(lane);
+    return r;
 }
 
 /* Reads until there is content or its end. */
@@ -91,6 +101,7 @@ static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_
 
 int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c)
 {
+    tell_progress(lane);
     return push(lane, c, NULL, 0);
 }
 

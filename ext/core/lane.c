@@ -151,8 +151,9 @@ static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
 /* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
 static void set_running(struct ff_lane *lane, bool is_running)
 {
-    atomic_store_explicit(&lane->line->busy_since_us, is_running ? lane->now_us : 0,
-                          memory_order_relaxed);
+    int64_t since_us = is_running ? lane->now_us : 0;
+    atomic_store_explicit(&lane->line->busy_since_us, since_us, memory_order_relaxed);
+    atomic_store_explicit(&lane->line->progress_us, since_us, memory_order_relaxed);
     atomic_store(&lane->line->running, is_running);
 }
 

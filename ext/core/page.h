@@ -27,11 +27,13 @@ struct ff_lane_line {
     _Alignas(64) _Atomic uint32_t claimed; /* connections claimed from the channel */
     _Atomic uint32_t running;              /* requests claimed or in the application */
     _Atomic int64_t busy_since_us; /* when the application got its request; 0: it has none */
-    _Atomic uint32_t service_us;   /* how long requests take, a moving average */
-    _Atomic uint32_t beats;        /* pings answered */
-    _Atomic uint32_t connections;  /* connections that the lane holds a descriptor of */
-    _Atomic uint32_t is_full;      /* no descriptors left, or leaving: deal nothing */
-    _Atomic uint64_t requests;     /* answered */
+    /* when its answer last went on, at first the same; 0: it has none, or waits for its client */
+    _Atomic int64_t progress_us;
+    _Atomic uint32_t service_us;  /* how long requests take, a moving average */
+    _Atomic uint32_t beats;       /* pings answered */
+    _Atomic uint32_t connections; /* connections that the lane holds a descriptor of */
+    _Atomic uint32_t is_full;     /* no descriptors left, or leaving: deal nothing */
+    _Atomic uint64_t requests;    /* answered */
     /* written by the master: deals sent through the channel, never counted back */
     _Alignas(64) _Atomic uint32_t sent;
     /* pushed by the lane, emptied by the master: the list's first id, 0: none */

@@ -55,13 +55,13 @@ static bool keep_bytes(struct ff_dispatcher *d, uint32_t id, uint16_t lane,
 }
 
 /* Answers in the worker's place: nothing of an answer was sent. */
-static void refuse(struct ff_dispatcher *d, uint32_t id)
+static void refuse(struct ff_dispatcher *d, uint32_t id, int status)
 {
     struct ff_buffer out = {0};
     char date[FF_HTTP_DATE_LEN];
     int fd = d->escrow.entry[id].fd;
     ff_http_date(ff_clock_wall_s(), date);
-    if (ff_http_refusal(&out, 502, false, date) == 0)
+    if (ff_http_refusal(&out, status, false, date) == 0)
         send(fd, ff_buffer_head(&out), ff_buffer_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
     ff_buffer_close(&out);
     shutdown(fd, SHUT_WR);
@@ -93,7 +93,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     struct ff_rescue_facts facts = {.progress = atomic_load(&line->progress),
                                     .base = *ff_progress_base(line),
                                     .next = *ff_progress_spare(line),
-                                    .may_replay = d->may_replay};
+                                    .may_replay = d->may_replay && !d->lane[lane]->is_timed_out};
     const struct ff_base *holds;
     facts.is_known = ff_rescue_ask(entry->fd, &facts.received, &facts.sent);
     facts.is_replayed = entry->replayed == facts.base.rx + 1;
@@ -116,7 +116,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         return 0;
     case FF_RESCUE_REFUSE:
-        refuse(d, id);
+        refuse(d, id, was_running && d->lane[lane]->is_timed_out ? 504 : 502);
         return was_running;
     default:
         ff_keeper_release(d, id, false);
@@ -155,10 +155,12 @@ int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane)
         lost += recover_conn(d, d->escrow.list[lane].first, lane);
     d->lane[lane]->dealt = 0;
     d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
+    d->lane[lane]->is_timed_out = false;
     d->lane[lane]->seen_claimed = d->lane[lane]->fruitless = 0;
     atomic_store(&line->claimed, 0);
     atomic_store(&line->running, 0);
     atomic_store(&line->busy_since_us, 0);
+    atomic_store(&line->progress_us, 0);
     atomic_store(&line->service_us, 0);
     atomic_store(&line->beats, 0);
     atomic_store(&line->sent, 0);

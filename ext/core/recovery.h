@@ -10,8 +10,8 @@
 
 /* The process at `lane` is gone. What it had queued waits for another lane, what was idle is
  * parked, a request that it was working on is dealt again with the octets that it had read, or
- * answered 502, or cut (rescue.h decides; d->rescued tells). The channel is emptied and the page
- * line reset for the next process. The number of requests lost. */
+ * answered 502 (504 if it has timed out), or cut (rescue.h decides; d->rescued tells). The channel
+ * is emptied and the page line reset for the next process. The number of requests lost. */
 int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane);
 
 #endif

@@ -76,6 +76,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"metavar": "off|safe|idempotent"},
         ),
     ] = "safe"
+    timeout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=_DAY,
+            description="seconds that the application may be quiet with a request; then its worker is"
+            " replaced and the client gets 504; 0: any",
+            extra={"flags": ("-t", "--timeout")},
+        ),
+    ] = 30.0
     head_timeout: Annotated[
         float,
         Meta(gt=0, le=_DAY, description="seconds in which a request's head must arrive"),

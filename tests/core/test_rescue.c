@@ -91,6 +91,24 @@ TEST(a_post_that_was_running_is_never_run_again)
     stage_close(s);
 }
 
+TEST(a_request_that_timed_out_is_answered_504_and_never_run_again)
+{
+    struct stage *s = stage_open(8, 2);
+    int client = stage_connect(s), ready[FF_POLLER_BATCH];
+    s->d->timeout_us = 10000;
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    CHECK(s->held[0]);
+    CHECK(ff_dispatcher_wait(s->d, 5000, ready) == 0); /* it comes back for that */
+    CHECK(s->d->lane[0]->is_timed_out && !s->d->lane[1]->is_timed_out);
+    CHECK(stage_kill(s, 0) == 1);
+    CHECK(!s->d->lane[0]->is_timed_out);
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 504 "));
+    CHECK(!s->held[1] && s->d->stats.refused == 1);
+    close(client);
+    stage_close(s);
+}
+
 TEST(what_was_read_of_a_head_or_a_body_goes_along)
 {
     static const char *const part[][2] = {

@@ -20,13 +20,20 @@ class Dispatcher:
     """
 
     def __init__(
-        self, *, max_connections: int, keep_alive: float, silence: float, replay: bool = True
+        self,
+        *,
+        max_connections: int,
+        keep_alive: float,
+        silence: float,
+        timeout: float = 0.0,
+        replay: bool = True,
     ) -> None:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
-        connection that was answered may stay quiet, *silence* one that never said anything. Without
-        *replay*, a request whose worker died is answered 502 and never run again. Raises OSError.
+        connection that was answered may stay quiet, *silence* one that never said anything, *timeout* an
+        application that has a request (0: any). Without *replay*, a request whose worker died is answered
+        502 and never run again. Raises OSError.
         """
 
     def listen(self, fd: int) -> int:
@@ -50,8 +57,8 @@ class Dispatcher:
     def wait(self, timeout: float | None) -> list[int]:
         """Accept and deal until a watched descriptor is readable or *timeout* seconds passed.
 
-        Returns the readable watched descriptors, [] on time-out or when a signal came (so that its Python
-        handler runs). None waits without limit.
+        Returns the readable watched descriptors, [] on time-out, when a signal came (so that its Python
+        handler runs) or when a lane was added to `timed_out`. None waits without limit.
         """
 
     def lease(self) -> int:
@@ -67,9 +74,12 @@ class Dispatcher:
         """The lane's worker has loaded the application: deal to it from now on."""
 
     def rest(self, lane: int) -> None:
-        """Deal nothing more to *lane*; its worker wakes and goes on with what it has.
+        """Deal nothing more to *lane*; its worker goes on with what it has."""
 
-        Signal it first if it is to leave: then it can't miss that.
+    def timed_out(self) -> list[int]:
+        """Lanes, until `recover`, whose application was quiet for too long: kill their workers.
+
+        The request is then answered 504 and not run again.
         """
 
     def recover(self, lane: int) -> int:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _SWIFT = 1.0
 """A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
 
+_ABORT = 1.0
+"""A worker whose request timed out has so long to print where it is."""
+
 _LOOK = 1.0
 """How often workers are looked at that may retire."""
 
@@ -91,6 +94,7 @@ class Master:
                 max_connections=limit,
                 keep_alive=settings.keep_alive,
                 silence=settings.head_timeout,
+                timeout=settings.timeout,
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
@@ -155,9 +159,11 @@ class Master:
                 self._refill(slot)
         if self._look_at is not None and self._look_at <= now:
             self._look(now)
-        if (handover := self._handover) and handover.deadline and handover.deadline <= now:
-            handover.deadline = None
-            self._kill(handover.slot, handover.other, self._too_late())
+        self._abort_timed_out(now)
+        for slot, worker in self._everyone():
+            if worker.deadline is not None and worker.deadline <= now:
+                worker.deadline = None
+                self._kill(slot, worker, self._too_late(worker))
         if self._deadline is not None and self._deadline <= now:
             self._deadline = None
             self._kill_all(self._too_late())
@@ -165,8 +171,7 @@ class Master:
     def _patience(self) -> float | None:
         times = [slot.due for slot in self._slots if slot.due is not None]
         times += [at for at in (self._look_at, self._deadline) if at is not None]
-        if self._handover and self._handover.deadline is not None:
-            times.append(self._handover.deadline)
+        times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _watch(self, fd: int, act: Callable[[], None]) -> None:
@@ -234,8 +239,7 @@ class Master:
         self._reap_strangers()  # they may have stood behind it
         lost = self._dispatcher.recover(worker.lane)
         for done, request in self._dispatcher.rescued():
-            what = escape(request) or "a request"
-            self._log.warning(f"worker {slot.number} died in {what}: {_DONE[done]}")
+            self._log_rescued(slot, worker, done, escape(request) or "a request")
         if self._refusal is not None:
             return
         if self._is_stopping:
@@ -247,11 +251,28 @@ class Master:
         else:
             self._replace(slot, worker, status=status, lost=lost)
 
+    def _log_rescued(self, slot: Slot, worker: Worker, done: str, request: str) -> None:
+        if worker.is_timed_out:
+            done = "answered 504" if done == "refused" else _DONE[done]
+            told = f"timed out in {request} after {self._settings.timeout:.1f} s: {done}"
+            self._log_end(slot, worker, told, is_bad=True)
+        else:
+            self._log.warning(f"worker {slot.number} died in {request}: {_DONE[done]}")
+
+    def _abort_timed_out(self, now: float) -> None:
+        lanes = self._dispatcher.timed_out()
+        for _, worker in self._everyone() if lanes else ():
+            if worker.lane in lanes and not worker.is_timed_out:
+                worker.is_timed_out = True
+                worker.deadline = now + _ABORT
+                worker.kill(signal.SIGABRT)  # it prints where it is
+
     def _replace(self, slot: Slot, worker: Worker, *, status: int, lost: int) -> None:
         healthy_for = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
-        if status == 0 and healthy_for >= _SWIFT:
+        if (status == 0 and healthy_for >= _SWIFT) or worker.is_timed_out:
             slot.due = time.monotonic()
-            self._log_end(slot, worker, "exited; next one at once")
+            told = "was killed" if worker.is_timed_out else "exited"
+            self._log_end(slot, worker, f"{told}; next one at once")
             return
         told = self._failure(worker, status, lost)
         self._log_end(
@@ -326,10 +347,11 @@ class Master:
         if handover is None or self._is_stopping:
             return
         slot, successor = handover.slot, handover.other
-        old = handover.take_over(deadline=time.monotonic() + self._settings.graceful_timeout)
+        old = handover.take_over()
+        old.deadline = time.monotonic() + self._settings.graceful_timeout
         self._dispatcher.ready(successor.lane)
+        self._dispatcher.rest(old.lane)
         old.kill(signal.SIGTERM)
-        self._dispatcher.rest(old.lane)  # wakes it, too: the signal may come just before it sleeps
         self._log_end(slot, old, f"retires {handover.why}; pid {successor.pid} takes over")
 
     def _end_handover(self, handover: Handover, worker: Worker, *, status: int, lost: int) -> None:
@@ -399,7 +421,9 @@ class Master:
             self._log.warning(f"worker {slot.number} (pid {worker.pid}) {why}: killed")
         worker.kill()
 
-    def _too_late(self) -> str:
+    def _too_late(self, worker: Worker | None = None) -> str:
+        if worker and worker.is_timed_out:
+            return f"did not end by SIGABRT in {_ABORT:g} s"
         return f"still running after {self._settings.graceful_timeout:g} s"
 
     def _reap_strangers(self) -> None:

@@ -35,19 +35,16 @@ class Handover:
         self.other = successor
         """The one that is not the slot's: first the next one, then the old one."""
         self.is_taken_over = False
-        self.deadline: float | None = None
-        """When the old one is killed."""
 
     def ends_with(self, slot: Slot, worker: Worker) -> bool:
         """Whether it is over when *worker* of *slot* ends: the other one serves, or soon will."""
         return worker is self.other or (slot is self.slot and not self.is_taken_over)
 
-    def take_over(self, *, deadline: float) -> Worker:
-        """Make the next one the slot's worker; return the old one, which has until *deadline*."""
+    def take_over(self) -> Worker:
+        """Make the next one the slot's worker; return the old one."""
         old = self.slot.worker
         assert old is not None
         self.slot.worker, self.slot.lane = self.other, self.other.lane
         self.other = old
         self.is_taken_over = True
-        self.deadline = deadline
         return old

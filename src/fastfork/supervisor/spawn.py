@@ -29,6 +29,10 @@ class Worker:
         """Readable when the process has said whether it can serve."""
         self.ready_at: float | None = None
         self.term = Term()
+        self.is_timed_out = False
+        """Whether it is killed because its application took too long."""
+        self.deadline: float | None = None
+        """When it is killed, if it has not ended by then; None: it may live."""
         self._said = b""
 
     @property

@@ -7,6 +7,7 @@ client open and the master's call stack below it. So descriptors go first, and `
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import gc
 import os
 import resource
@@ -142,6 +143,9 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     # A core dump would delay the news of a death by seconds.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    # Where it is when a signal kills it: a crash, or a request that timed out (SIGABRT). Works whoever
+    # holds the GIL.
+    faulthandler.enable(job.log.fd, all_threads=True)
     atexit._clear()
     take_slot(job.slot)
 
