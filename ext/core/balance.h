@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000, FF_OWED_MAX = 64 };
+enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000, FF_OWED_MAX = 512 };
 
 /* What the master knows of a lane when it deals. */
 struct ff_balance_lane {
