@@ -37,7 +37,15 @@ class Connection:
 
     def ask(self, request: bytes = REQUEST) -> bytes:
         """Send *request* and return the body; ConnectionError, TimeoutError, ValueError (not a 200)."""
+        self.send(request)
+        return self.receive()
+
+    def send(self, request: bytes = REQUEST) -> None:
+        """Send *request*, and don't wait for its answer."""
         self._sock.sendall(request)
+
+    def receive(self) -> bytes:
+        """Return the body of the next answer; as `ask`."""
         answer = b""
         while (body := body_of(answer)) is None:
             answer += self._more()

@@ -3,6 +3,7 @@
 memory         PSS of the whole tree, 4 workers, after 1000 requests, beside gunicorn sync
 start          seconds from exec to the first 200, median of 7, beside gunicorn sync
 connections    memory per idle keep-alive connection: how the tree grows from 4000 of them to 8000
+parked         CPU of the tree for a request that finds its connection parked, beside one that finds it hot
 distribution   over 4 workers: 400 sequential connections, 40 open at once, 4000 by 40 clients
 """
 
@@ -85,6 +86,31 @@ def connections(count: int = 4000) -> None:
     print(f"connections   fastfork       {grown / count:8.0f} bytes for each of {count} more idle")
 
 
+def parked(count: int = 1000, rounds: int = 20) -> None:
+    """Print what it costs that a connection was parked: the master deals it again.
+
+    All ask at once, again and again; in between they rest until the workers have given them back, or
+    not at all.
+    """
+    allow_open_files(count + 300)
+    port = servers.free_port()
+    with servers.running(servers.fastfork(port, WORKERS), port) as server:
+        idle = open_idle(port, count=count)
+        for label, rest in (("hot", 0.0), ("parked", 0.5)) * 2:
+            spent = 0.0
+            for _ in range(rounds):
+                time.sleep(rest)
+                before = tree.cpu_seconds(server.pid)
+                for connection in idle:
+                    connection.send()
+                for connection in idle:
+                    connection.receive()
+                spent += tree.cpu_seconds(server.pid) - before
+            print(f"parked        {label:14} {spent / rounds / count * 1e6:8.1f} µs a request")
+        for connection in idle:
+            connection.close()
+
+
 def distribution() -> None:
     """Print how evenly connections are dealt."""
     port = servers.free_port()
@@ -119,6 +145,7 @@ PARTS = {
     "memory": memory,
     "start": start,
     "connections": connections,
+    "parked": parked,
     "distribution": distribution,
 }
 

@@ -254,7 +254,7 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
             ready[found++] = (int)value;
             break;
         default:
-            ff_keeper_event(d, events[i].tag);
+            ff_keeper_event(d, &events[i]);
         }
     }
     return found;
@@ -287,6 +287,8 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         if (d->starved_until_ms && d->now_ms >= d->starved_until_ms)
             d->starved_until_ms = 0;
         int found = handle(d, events, n, ready);
+        /* the bell is read: whoever rings from here on wakes us again */
+        atomic_fetch_add(&d->page->looks, 1);
         ff_keeper_collect(d);
         ff_keeper_expire(d);
         ff_keeper_relieve(d);

@@ -31,6 +31,7 @@ struct ff_escrow_entry {
     uint64_t bytes_rx; /* rx of the base that they stand behind */
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
     uint32_t bytes_len;
+    bool is_watched; /* the master's poller knows the descriptor */
     uint16_t list;
     uint16_t drained; /* LINGER: KiB read and dropped */
 };

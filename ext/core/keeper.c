@@ -1,7 +1,6 @@
 #include "keeper.h"
 
 #include "dealer.h"
-#include "poller.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -20,20 +19,32 @@ uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
 
 void ff_keeper_release(struct ff_dispatcher *d, uint32_t id, bool is_shut)
 {
-    uint16_t list = d->escrow.entry[id].list;
-    if (list == FF_LIST_PARKED || list == FF_LIST_SILENT || list == FF_LIST_LINGER)
+    if (d->escrow.entry[id].is_watched) /* a worker may hold a copy, so closing ours is no end */
         ff_poller_remove(d->poller, d->escrow.entry[id].fd);
     ff_escrow_release(&d->escrow, id, is_shut);
     d->stats.closed++;
     d->starved_until_ms = 0; /* a descriptor came back */
 }
 
+/* Lets the poller tell once when the client says something. A connection stays in the poller when
+ * it is dealt: parking it again is one system call then, and dealing it none. */
+static void watch(struct ff_dispatcher *d, uint32_t id)
+{
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    uint32_t events = FF_POLL_IN | FF_POLL_HUP | FF_POLL_ONCE;
+    int r = entry->is_watched ? ff_poller_change(d->poller, entry->fd, events, ff_keeper_tag(d, id))
+                              : ff_poller_add(d->poller, entry->fd, events, ff_keeper_tag(d, id));
+    if (r < 0)
+        ff_keeper_release(d, id, false);
+    else
+        entry->is_watched = true;
+}
+
 void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
 {
     ff_escrow_forget_bytes(&d->escrow, id);
     ff_escrow_move(&d->escrow, id, list, d->now_ms);
-    if (ff_poller_add(d->poller, d->escrow.entry[id].fd, FF_POLL_IN, ff_keeper_tag(d, id)) < 0)
-        ff_keeper_release(d, id, false);
+    watch(d, id);
 }
 
 void ff_keeper_park(struct ff_dispatcher *d, uint32_t id)
@@ -81,32 +92,37 @@ static void drain(struct ff_dispatcher *d, uint32_t id)
         entry->drained = (uint16_t)(entry->drained + (n + 1023) / 1024);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || entry->drained > FF_LINGER_KIB)
         ff_keeper_release(d, id, false);
+    else
+        watch(d, id);
 }
 
-/* A parked client said something: a request, or goodbye. */
-static void unpark(struct ff_dispatcher *d, uint32_t id)
+/* A parked client may have said something: a request, or goodbye. */
+static void unpark(struct ff_dispatcher *d, uint32_t id, bool is_request)
 {
     char octet;
-    ssize_t n = recv(d->escrow.entry[id].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = 1;
+    if (!is_request)
+        n = recv(d->escrow.entry[id].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n > 0) {
-        ff_poller_remove(d->poller, d->escrow.entry[id].fd);
         ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
         d->stats.redealt++;
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         ff_keeper_release(d, id, false);
+    } else {
+        watch(d, id);
     }
 }
 
-void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag)
+void ff_keeper_event(struct ff_dispatcher *d, const struct ff_poller_event *event)
 {
-    uint32_t id = (uint32_t)(tag >> 8 & 0xffffff);
-    if (id == 0 || id > d->escrow.touched || ff_keeper_tag(d, id) != tag)
+    uint32_t id = (uint32_t)(event->tag >> 8 & 0xffffff);
+    if (id == 0 || id > d->escrow.touched || ff_keeper_tag(d, id) != event->tag)
         return; /* the connection went away earlier in this batch of events */
     uint16_t list = d->escrow.entry[id].list;
     if (list == FF_LIST_LINGER)
         drain(d, id);
     else if (list == FF_LIST_PARKED || list == FF_LIST_SILENT)
-        unpark(d, id);
+        unpark(d, id, !(event->events & FF_POLL_HUP));
 }
 
 void ff_keeper_end_parked(struct ff_dispatcher *d)
@@ -115,7 +131,7 @@ void ff_keeper_end_parked(struct ff_dispatcher *d)
     for (int i = 0; i < 2; i++) {
         uint32_t id;
         while ((id = d->escrow.list[parked[i]].first)) {
-            unpark(d, id);
+            unpark(d, id, false);
             if (ff_escrow_is_in(&d->escrow, id, parked[i]))
                 ff_keeper_release(d, id, false);
         }

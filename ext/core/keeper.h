@@ -8,6 +8,7 @@
 #define FF_KEEPER_H
 
 #include "dispatcher.h"
+#include "poller.h"
 
 enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64, FF_RELIEF_MAX = 128 };
 
@@ -20,7 +21,7 @@ void ff_keeper_collect(struct ff_dispatcher *d);
 
 /* A connection in the master's poller has something to say: deal it again, read it on, or close
  * it. */
-void ff_keeper_event(struct ff_dispatcher *d, uint64_t tag);
+void ff_keeper_event(struct ff_dispatcher *d, const struct ff_poller_event *event);
 
 /* The server stops. A parked connection that has something to say waits for a lane, the others are
  * closed. */

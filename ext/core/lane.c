@@ -21,14 +21,17 @@ static void drop_deal(int fd)
     ff_sock_close(fd); /* not ours any more, or never: no shutdown */
 }
 
-void ff_lane_ring(const struct ff_lane *lane)
+void ff_lane_ring(struct ff_lane *lane)
 {
-    uint64_t one = 1;
+    uint64_t one = 1, looks = atomic_load(&lane->config.seat.page->looks);
+    if (lane->rung_at == looks)
+        return; /* it has not looked since: it will, for our last ring */
+    lane->rung_at = looks;
     if (write(lane->config.seat.bell, &one, sizeof(one)) < 0)
         return; /* full: it rings already */
 }
 
-void ff_lane_poke(const struct ff_lane *lane)
+void ff_lane_poke(struct ff_lane *lane)
 {
     if (atomic_load(&lane->config.seat.page->all_full))
         ff_lane_ring(lane);

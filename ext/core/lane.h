@@ -35,8 +35,9 @@ struct ff_lane {
     struct ff_lane_config config;
     struct ff_lane_line *line; /* the page's, of this lane */
     int poller;
-    int fd_limit; /* descriptors from here on are kept for the application */
-    int wake[2];  /* a pipe: an octet written to [1] ends ff_lane_wait */
+    uint64_t rung_at; /* page->looks when it rang last */
+    int fd_limit;     /* descriptors from here on are kept for the application */
+    int wake[2];      /* a pipe: an octet written to [1] ends ff_lane_wait */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
     uint32_t received;     /* deals that came through the channel, beside line->sent */
@@ -73,11 +74,12 @@ void ff_lane_leave(struct ff_lane *lane);
  * connection is settled. */
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
 
-/* Wakes the master: connections were given back to it, and it must watch them. */
-void ff_lane_ring(const struct ff_lane *lane);
+/* Makes the master look once more at what the lanes did: connections were given back to it, and it
+ * must watch them. A system call only if it has looked since the last time. */
+void ff_lane_ring(struct ff_lane *lane);
 
 /* Rings if the master waits for room. */
-void ff_lane_poke(const struct ff_lane *lane);
+void ff_lane_poke(struct ff_lane *lane);
 
 /* Blocks until something may have become ready. 0; -EINTR; -ESHUTDOWN when leaving or ending and
  * all is done. */

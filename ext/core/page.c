@@ -20,6 +20,7 @@ int ff_page_open(uint32_t conns_max, struct ff_page **out)
     if (page == MAP_FAILED)
         return -errno;
     page->conns_max = conns_max;
+    page->looks = 1;
     *out = page;
     return 0;
 }

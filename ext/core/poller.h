@@ -3,14 +3,15 @@
  * Runs in:  dispatcher, lane; a poller belongs to one thread of one process (never used across
  *           fork).
  * Blocks:   only in wait, as long as it is told.
- * Owns:     its own descriptor; the watched ones stay the caller's. Level-triggered throughout. */
+ * Owns:     its own descriptor; the watched ones stay the caller's. Level-triggered; with
+ *           FF_POLL_ONCE an event is the last one until ff_poller_change. */
 #ifndef FF_POLLER_H
 #define FF_POLLER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_POLL_NONE = 0, FF_POLL_IN = 1, FF_POLL_OUT = 2, FF_POLL_HUP = 4 };
+enum { FF_POLL_NONE = 0, FF_POLL_IN = 1, FF_POLL_OUT = 2, FF_POLL_HUP = 4, FF_POLL_ONCE = 8 };
 enum { FF_POLLER_BATCH = 64 };
 
 struct ff_poller_event {
