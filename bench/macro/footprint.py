@@ -99,8 +99,8 @@ def parked(count: int = 1000, rounds: int = 20) -> None:
         for label, rest in (("hot", 0.0), ("parked", 0.5)) * 2:
             spent = 0.0
             for _ in range(rounds):
-                time.sleep(rest)
                 before = tree.cpu_seconds(server.pid)
+                time.sleep(rest)  # what giving back costs, counts
                 for connection in idle:
                     connection.send()
                 for connection in idle:
