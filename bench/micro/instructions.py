@@ -23,6 +23,7 @@ from typing import NoReturn
 from fastfork._native import wsgi
 from fastfork._native.dispatcher import Dispatcher, Seat
 from fastfork._native.lane import Lane
+from fastfork._native.networks import Networks
 
 MACRO = Path(__file__).parents[1] / "macro"
 sys.path.insert(0, str(MACRO))
@@ -42,6 +43,8 @@ def work(seat: Seat, port: int) -> NoReturn:
         body_timeout=10,
         write_timeout=10,
         linger=0.1,
+        relays=Networks(""),
+        trusted=Networks("127.0.0.1,::1"),
         body_buffer=1 << 20,
         limit_head=16_384,
         limit_line=8190,

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from c_networks cimport ff_peer
+
 
 cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
@@ -47,11 +49,23 @@ cdef extern from "http_request.h" nogil:
         uint32_t head_len
         ff_http_slice method, target, path, query, host
         uint8_t minor
-        c_bool path_encoded, is_head, is_connect
+        c_bool path_encoded, is_head, is_connect, is_forwarded
         uint16_t fields
         ff_http_field field[128]
 
     size_t ff_http_decode_path(const char *source, size_t n, char *to)
+
+
+cdef extern from "http_forwarded.h" nogil:
+    enum ff_scheme:
+        FF_SCHEME_UNSAID
+        FF_SCHEME_HTTPS
+
+    struct ff_http_forwarded:
+        ff_peer client
+        ff_http_slice host, name
+        uint16_t port
+        uint8_t scheme
 
 
 cdef extern from "http_response.h" nogil:

@@ -2,26 +2,17 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from c_http cimport c_bool, ff_buffer, ff_http_limits, ff_http_request, ff_http_response
+from c_http cimport (
+    c_bool, ff_buffer, ff_http_forwarded, ff_http_limits, ff_http_request, ff_http_response,
+)
+from c_networks cimport ff_networks, ff_peer
 from c_seat cimport ff_seat
-
-
-cdef extern from "sock.h" nogil:
-    enum:
-        FF_PEER_TEXT_MAX
-
-    struct ff_peer:
-        uint8_t address[16]
-        uint16_t port
-        uint16_t family
-
-    size_t ff_peer_text(const ff_peer *peer, char *out)
 
 
 cdef extern from "page.h" nogil:
     struct ff_conn_line:
-        ff_peer peer
         uint16_t listener
+        ff_peer client
 
     struct ff_lane_line:
         uint64_t requests
@@ -39,6 +30,7 @@ cdef extern from "conn.h" nogil:
         ff_buffer input "in"
         ff_http_request request
         ff_http_response response
+        ff_http_forwarded forwarded
         size_t body_at, body_len
         c_bool is_begun
 
@@ -53,6 +45,8 @@ cdef extern from "conn.h" nogil:
 cdef extern from "lane.h" nogil:
     struct ff_lane_config:
         int replay
+        int proxy
+        ff_networks relays, trusted
         ff_seat seat
         int64_t wait_ms[4]
         ff_conn_limits limits

@@ -14,17 +14,21 @@ from c_http cimport (
     FF_FIELD_HOST,
     FF_FIELD_OTHER,
     FF_FIELD_PROXY,
+    FF_SCHEME_HTTPS,
+    FF_SCHEME_UNSAID,
     ff_buffer,
     ff_buffer_reserve,
     ff_http_decode_path,
     ff_http_field,
     ff_http_field_name,
     ff_http_field_spelling,
+    ff_http_forwarded,
     ff_http_request,
     ff_http_slice,
 )
+from c_networks cimport FF_PEER_TEXT_MAX, ff_peer_text
 from check cimport check
-from text cimport ascii, latin1, octets
+from text cimport ascii, decimal, latin1, octets
 
 
 cdef enum:
@@ -144,4 +148,24 @@ cdef inline int add_target(
     elif path.len != request.target.len:
         text = latin1(head + path.at, path.len)
     environ["PATH_INFO"] = text
+    return 0
+
+
+cdef inline int add_forwarded(
+    dict environ, const ff_http_forwarded *said, const char *head
+) except -1:
+    """Put what a trusted proxy said of the client in the place of what we see."""
+    cdef char text[FF_PEER_TEXT_MAX]
+    cdef bint is_https = said.scheme == FF_SCHEME_HTTPS
+    if said.client.family != 0:
+        environ["REMOTE_ADDR"] = ascii(text, ff_peer_text(&said.client, text))
+        environ["REMOTE_PORT"] = decimal(said.client.port) if said.client.port != 0 else ""
+    if said.scheme != FF_SCHEME_UNSAID:
+        environ["wsgi.url_scheme"] = "https" if is_https else "http"
+    if said.host.len > 0:
+        environ["HTTP_HOST"] = ascii(head + said.host.at, said.host.len)
+        environ["SERVER_NAME"] = ascii(head + said.name.at, said.name.len)
+        environ["SERVER_PORT"] = "443" if is_https else "80"
+    if said.port != 0:
+        environ["SERVER_PORT"] = decimal(said.port)
     return 0

@@ -16,6 +16,7 @@ from c_lane cimport (
     ff_lane_leave,
     ff_lane_open,
 )
+from c_networks cimport ff_networks
 from c_seat cimport ff_seat
 from check cimport check
 
@@ -28,10 +29,13 @@ cdef extern from "<sys/prctl.h>" nogil:
 # By enum ff_replay.
 REPLAYS = ("off", "safe", "idempotent")
 
+# By enum ff_proxy_mode.
+PROXIES = ("off", "v1", "v2", "auto")
+
 
 cdef class Lane:
     cdef ff_lane *core
-    cdef object seat  # keeps what the lane borrows
+    cdef object seat, relays, trusted  # keep what the lane borrows
 
     def __init__(
         self,
@@ -42,6 +46,9 @@ cdef class Lane:
         double write_timeout,
         double linger,
         str replay="safe",
+        str proxy="off",
+        relays,
+        trusted,
         size_t body_buffer,
         unsigned int limit_head,
         unsigned int limit_line,
@@ -62,6 +69,11 @@ cdef class Lane:
         config.limits.http.field = limit_field
         config.limits.http.fields = limit_fields
         config.replay = REPLAYS.index(replay)
+        config.proxy = PROXIES.index(proxy)
+        config.relays = (<ff_networks *>PyCapsule_GetPointer(relays._capsule, "fastfork.networks"))[0]
+        config.trusted = (<ff_networks *>PyCapsule_GetPointer(trusted._capsule, "fastfork.networks"))[0]
+        self.relays = relays
+        self.trusted = trusted
         self.seat = seat
         check(ff_lane_open(&config, &self.core))
 

@@ -15,17 +15,18 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memcmp
 
 from c_http cimport (
-    FF_FRAMING_LENGTH, FF_FRAMING_NONE, ff_buffer, ff_buffer_append, ff_buffer_close,
-    ff_buffer_head, ff_buffer_len, ff_http_request, ff_http_response, ff_http_response_end_head,
+    FF_FRAMING_LENGTH, FF_FRAMING_NONE, ff_buffer, ff_buffer_append, ff_buffer_close, ff_buffer_head,
+    ff_buffer_len, ff_http_request, ff_http_response, ff_http_response_end_head,
 )
 from c_lane cimport (
-    FF_PEER_TEXT_MAX, ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish,
-    ff_exchange_flush, ff_exchange_keeps_alive, ff_exchange_send_file, ff_exchange_write, ff_lane,
-    ff_lane_next, ff_lane_wait, ff_peer, ff_peer_text, ff_tenure_date, ff_tenure_line, ff_work,
+    ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish, ff_exchange_flush,
+    ff_exchange_keeps_alive, ff_exchange_send_file, ff_exchange_write, ff_lane, ff_lane_next, ff_lane_wait,
+    ff_tenure_date, ff_tenure_line, ff_work,
 )
+from c_networks cimport FF_PEER_TEXT_MAX, ff_peer, ff_peer_text
 from body cimport gather
 from check cimport check
-from environ cimport KEYS, add_fields, add_target, keys_of_known_fields, template_of
+from environ cimport KEYS, add_fields, add_forwarded, add_target, keys_of_known_fields, template_of
 from rendering cimport render_head
 from span cimport span_of
 from text cimport ascii, decimal
@@ -71,13 +72,9 @@ cdef class Environs:
         ff_buffer_close(&self.scratch)
 
     cdef dict make(self, const ff_lane *lane, const ff_conn *conn):
-        cdef const ff_conn_line *line = ff_tenure_line(lane, conn)
         cdef const ff_http_request *request = &conn.work.request
         cdef const char *head = ff_buffer_head(&conn.work.input)
-        cdef dict template = self.templates[line.listener]
-        if line.peer.family != 0:
-            self.remember(template, line)
-        cdef dict environ = PyDict_Copy(template)
+        cdef dict environ = PyDict_Copy(self.template_for(ff_tenure_line(lane, conn)))
         if request.method.len != 3 or memcmp(head + request.method.at, "GET", 3) != 0:
             environ["REQUEST_METHOD"] = ascii(head + request.method.at, request.method.len)
         if request.target.len != 1 or head[request.target.at] != b"/":
@@ -85,20 +82,23 @@ cdef class Environs:
         if request.minor == 0:
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         add_fields(environ, request, head, self.known_keys, self.other_keys)
+        if request.is_forwarded:
+            add_forwarded(environ, &conn.work.forwarded, head)
         return environ
 
-    cdef int remember(self, dict template, const ff_conn_line *line) except -1:
-        """Have the peer in the template; most often it is there already."""
+    cdef dict template_for(self, const ff_conn_line *line):
+        """Return the listener's template with the client in it; most often it is there already."""
+        cdef dict template = self.templates[line.listener]
         cdef char text[FF_PEER_TEXT_MAX]
-        cdef const ff_peer *peer = &line.peer
+        cdef const ff_peer *peer = &line.client
         cdef bint is_other = self.listener != line.listener or self.peer.family != peer.family
         if is_other or memcmp(self.peer.address, peer.address, sizeof(peer.address)) != 0:
             template["REMOTE_ADDR"] = ascii(text, ff_peer_text(peer, text))
         if is_other or self.peer.port != peer.port:
-            template["REMOTE_PORT"] = decimal(peer.port)
+            template["REMOTE_PORT"] = decimal(peer.port) if peer.family != 0 else ""
         self.peer = peer[0]
         self.listener = line.listener
-        return 0
+        return template
 
 
 @cython.final

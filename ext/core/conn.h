@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "deadlines.h"
 #include "http_body.h"
+#include "http_forwarded.h"
 #include "http_request.h"
 #include "http_response.h"
 
@@ -23,6 +24,7 @@ struct ff_work {
     struct ff_http_request request;
     struct ff_http_body framing;
     struct ff_http_response response;
+    struct ff_http_forwarded forwarded; /* set only if request.is_forwarded */
     size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
     bool is_begun;   /* octets have gone out since the request began to run */

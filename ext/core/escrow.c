@@ -60,9 +60,8 @@ uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer
     else
         id = ++e->touched;
     struct ff_conn_line *line = &e->page->conn[id];
-    line->peer = *peer;
+    line->peer = line->client = *peer;
     line->listener = listener;
-    line->accepted_ms = now_ms;
     line->requests = 0;
     line->base[0] = (struct ff_base){0};
     atomic_store_explicit(&line->progress, 0, memory_order_relaxed);

@@ -41,6 +41,8 @@ static const struct {
     NAME(X_FORWARDED_FOR, "x-forwarded-for"),
     NAME(X_FORWARDED_PROTO, "x-forwarded-proto"),
     NAME(X_REQUESTED_WITH, "x-requested-with"),
+    NAME(X_FORWARDED_HOST, "x-forwarded-host"),
+    NAME(X_FORWARDED_PORT, "x-forwarded-port"),
 #undef NAME
 };
 
@@ -57,7 +59,7 @@ static const uint8_t of_length[LONGEST_NAME + 1][6] = {
     [14] = {FF_FIELD_CONTENT_LENGTH, FF_FIELD_SEC_FETCH_DEST, FF_FIELD_SEC_FETCH_MODE,
             FF_FIELD_SEC_FETCH_SITE, FF_FIELD_SEC_FETCH_USER},
     [15] = {FF_FIELD_ACCEPT_ENCODING, FF_FIELD_ACCEPT_LANGUAGE, FF_FIELD_X_FORWARDED_FOR},
-    [16] = {FF_FIELD_X_REQUESTED_WITH},
+    [16] = {FF_FIELD_X_REQUESTED_WITH, FF_FIELD_X_FORWARDED_HOST, FF_FIELD_X_FORWARDED_PORT},
     [17] = {FF_FIELD_IF_MODIFIED_SINCE, FF_FIELD_TRANSFER_ENCODING, FF_FIELD_X_FORWARDED_PROTO},
     [25] = {FF_FIELD_UPGRADE_INSECURE_REQUESTS},
 };
@@ -242,6 +244,12 @@ int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
         return obey_host(p, end, field->value, facts, out);
     case FF_FIELD_TRANSFER_ENCODING:
         return obey_codings(p, end, out);
+    case FF_FIELD_X_FORWARDED_FOR:
+    case FF_FIELD_X_FORWARDED_HOST:
+    case FF_FIELD_X_FORWARDED_PORT:
+    case FF_FIELD_X_FORWARDED_PROTO:
+        out->is_forwarded = true; /* by whom, and what of it is true, is not ours to say */
+        return FF_HTTP_DONE;
     default:
         return FF_HTTP_DONE;
     }

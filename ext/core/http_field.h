@@ -26,7 +26,9 @@ static inline bool ff_http_field_is_obeyed(enum ff_http_field_name known)
 {
     return (1u << known &
             (1u << FF_FIELD_CONNECTION | 1u << FF_FIELD_CONTENT_LENGTH | 1u << FF_FIELD_EXPECT |
-             1u << FF_FIELD_HOST | 1u << FF_FIELD_TRANSFER_ENCODING)) != 0;
+             1u << FF_FIELD_HOST | 1u << FF_FIELD_TRANSFER_ENCODING |
+             1u << FF_FIELD_X_FORWARDED_FOR | 1u << FF_FIELD_X_FORWARDED_HOST |
+             1u << FF_FIELD_X_FORWARDED_PORT | 1u << FF_FIELD_X_FORWARDED_PROTO)) != 0;
 }
 
 /* Takes over into `out` what `field`, a field of the head at `buf`, says about host, framing and

@@ -47,6 +47,8 @@ enum ff_http_field_name {
     FF_FIELD_X_FORWARDED_FOR,
     FF_FIELD_X_FORWARDED_PROTO,
     FF_FIELD_X_REQUESTED_WITH,
+    FF_FIELD_X_FORWARDED_HOST,
+    FF_FIELD_X_FORWARDED_PORT,
     FF_FIELD_COUNT
 };
 
@@ -85,6 +87,7 @@ struct ff_http_request {
     bool keep_alive;      /* what the client asked for (RFC 9112 9.3) */
     bool expect_continue; /* "Expect: 100-continue" on HTTP/1.1 */
     bool has_length;      /* Content-Length present */
+    bool is_forwarded;    /* some field of http_forwarded.h is there */
     bool chunked;         /* Transfer-Encoding: chunked; never together with has_length */
     uint64_t length;      /* Content-Length, 0 if absent */
     uint16_t fields;

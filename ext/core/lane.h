@@ -13,12 +13,17 @@
 #include "channel.h"
 #include "conn.h"
 #include "conntable.h"
+#include "networks.h"
 #include "poller.h"
 #include "progress.h"
+#include "proxy.h"
 #include "seat.h"
 
 struct ff_lane_config {
     enum ff_replay replay;
+    enum ff_proxy_mode proxy;
+    struct ff_networks relays;  /* who must send a PROXY header; borrowed, as `trusted` */
+    struct ff_networks trusted; /* whose X-Forwarded-* are believed */
     struct ff_seat seat;
     int64_t wait_ms[FF_DEADLINE_CLASSES]; /* by enum ff_wait; 0: no limit */
     struct ff_conn_limits limits;

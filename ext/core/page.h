@@ -51,9 +51,9 @@ struct ff_conn_line {
     _Alignas(64) _Atomic uint64_t word; /* state, owner, generation: conntable.h */
     _Atomic uint32_t next_returned;     /* the next id in a lane's list of returned connections */
     uint32_t requests;                  /* answered so far; written by the owner */
-    struct ff_peer peer;                /* from here on written by the master at accept */
+    struct ff_peer peer;                /* of the socket; with the listener written at accept */
     uint16_t listener;
-    int64_t accepted_ms;
+    struct ff_peer client; /* who speaks: the peer, or whom it named (proxy.h); by the owner */
     /* written by the owner, and by the master when the lane that owned it is dead */
     _Alignas(64) struct ff_base base[2];
     _Atomic uint64_t progress;

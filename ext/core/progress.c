@@ -37,6 +37,12 @@ void ff_progress_begin(struct ff_conn_line *line, bool is_unsafe)
     store(line, load(line) | FF_PROGRESS_BEGUN | (is_unsafe ? FF_PROGRESS_UNSAFE : 0));
 }
 
+void ff_progress_move(struct ff_conn_line *line, struct ff_base next)
+{
+    *ff_progress_spare(line) = next;
+    ff_progress_commit(line);
+}
+
 void ff_progress_plan(struct ff_conn_line *line, struct ff_base next, uint32_t n, bool is_closing)
 {
     *ff_progress_spare(line) = next;

@@ -38,6 +38,9 @@ void ff_progress_lend(struct ff_conn_line *line, uint32_t block);
 /* The application is called. */
 void ff_progress_begin(struct ff_conn_line *line, bool is_unsafe);
 
+/* Octets were taken that no answer belongs to; `next` holds: one store. */
+void ff_progress_move(struct ff_conn_line *line, struct ff_base next);
+
 /* An answer of `n` octets is about to be sent in whole; `next` holds when it is out. */
 void ff_progress_plan(struct ff_conn_line *line, struct ff_base next, uint32_t n, bool is_closing);
 

@@ -81,6 +81,54 @@ size_t ff_peer_text(const struct ff_peer *peer, char out[FF_PEER_TEXT_MAX])
     return n;
 }
 
+/* ":" and a port, or nothing. */
+static bool read_port(const char *text, size_t n, uint16_t *out)
+{
+    uint32_t port = 0;
+    if (n == 0)
+        return true;
+    if (text[0] != ':' || n == 1 || n > 6)
+        return false;
+    for (size_t i = 1; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        port = port * 10 + (uint32_t)(text[i] - '0');
+    }
+    *out = (uint16_t)port;
+    return port <= UINT16_MAX;
+}
+
+bool ff_peer_read(const char *text, size_t n, struct ff_peer *out)
+{
+    char host[INET6_ADDRSTRLEN];
+    struct ff_peer peer = {0};
+    bool is_bracketed = n > 0 && text[0] == '[';
+    const char *colon = memchr(text, ':', n), *end = text + n;
+    if (is_bracketed) {
+        text++, n--;
+        if (!(end = memchr(text, ']', n)) ||
+            !read_port(end + 1, n - (size_t)(end - text) - 1, &peer.port))
+            return false;
+    } else if (colon && !memchr(colon + 1, ':', n - (size_t)(colon - text) - 1)) {
+        end = colon; /* one colon only: no address of IPv6 has that */
+        if (!read_port(end, n - (size_t)(end - text), &peer.port))
+            return false;
+    }
+    size_t len = (size_t)(end - text);
+    if (len == 0 || len >= sizeof(host) || memchr(text, '\0', len))
+        return false;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    if (!is_bracketed && inet_pton(AF_INET, host, peer.address) == 1)
+        peer.family = 4;
+    else if ((is_bracketed || end != colon) && inet_pton(AF_INET6, host, peer.address) == 1)
+        peer.family = 6;
+    else
+        return false;
+    *out = peer;
+    return true;
+}
+
 int ff_sock_close(int fd)
 {
     if (fd >= 0)

@@ -27,6 +27,10 @@ int ff_sock_accept(int listener, int *out, struct ff_peer *peer);
 /* Writes the address (no port) without a NUL and returns its length; 0 for a unix socket. */
 size_t ff_peer_text(const struct ff_peer *peer, char out[FF_PEER_TEXT_MAX]);
 
+/* Reads an address, alone or with a port: 1.2.3.4, 1.2.3.4:80, ::1, [::1], [::1]:80. Port 0: it has
+ * none. False, and nothing changed, if it is none of these. */
+bool ff_peer_read(const char *text, size_t n, struct ff_peer *out);
+
 /* Closes `fd` if it is one; gives -1, so that `fd = ff_sock_close(fd)` leaves nothing behind. */
 int ff_sock_close(int fd);
 

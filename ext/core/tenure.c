@@ -55,16 +55,21 @@ static bool is_unsafe(enum ff_replay replay, const struct ff_work *w)
     return true;
 }
 
+/* What holds when the output is out. */
+static struct ff_base next_base(const struct ff_conn *c)
+{
+    const struct ff_work *w = c->work;
+    return (struct ff_base){.rx = c->received - ff_buffer_len(&w->in),
+                            .tx = c->sent + ff_buffer_len(&w->out),
+                            .at = (uint32_t)w->in.start,
+                            .block = w->in.is_lent ? w->block : 0};
+}
+
 /* Tells what we will have done when the output is out. */
 static void plan(const struct ff_lane *lane, const struct ff_conn *c)
 {
-    const struct ff_work *w = c->work;
-    size_t n = ff_buffer_len(&w->out);
-    struct ff_base next = {.rx = c->received - ff_buffer_len(&w->in),
-                           .tx = c->sent + n,
-                           .at = (uint32_t)w->in.start,
-                           .block = w->in.is_lent ? w->block : 0};
-    ff_progress_plan(ff_tenure_line(lane, c), next, (uint32_t)n, c->is_closing);
+    uint32_t n = (uint32_t)ff_buffer_len(&c->work->out);
+    ff_progress_plan(ff_tenure_line(lane, c), next_base(c), n, c->is_closing);
 }
 
 static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
@@ -239,10 +244,59 @@ void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)
         ff_tenure_settle(lane, c, c->phase);
 }
 
+/* Does the input begin with a header of the PROXY protocol? It is all that stands before the first
+ * octet of the first request, so nothing has to be remembered. */
+static bool must_introduce(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    return lane->config.proxy != FF_PROXY_OFF && c->received == ff_buffer_len(&c->work->in) &&
+           ff_networks_has(&lane->config.relays, &ff_tenure_line(lane, c)->peer);
+}
+
+/* Takes the header of the PROXY protocol out of the input: a relay says whom it speaks for. As
+ * ff_conn_advance. */
+static int introduce(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_conn_line *line = ff_tenure_line(lane, c);
+    struct ff_buffer *in = &c->work->in;
+    struct ff_peer client = line->peer;
+    int n = ff_proxy_read(ff_buffer_head(in), ff_buffer_len(in), lane->config.proxy, &client);
+    c->phase = FF_PHASE_HEAD;
+    if (n <= 0)
+        return n < 0 ? 400 : FF_HTTP_MORE;
+    ff_buffer_consume(in, (size_t)n);
+    line->client = client;
+    ff_progress_move(line, next_base(c)); /* who dies before this has taken nothing */
+    c->phase = FF_PHASE_QUIET;
+    return FF_HTTP_DONE;
+}
+
+/* Reads what the peer says of the client that it forwards for, if it is believed. As
+ * ff_conn_advance. */
+static int believe(const struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    w->forwarded = (struct ff_http_forwarded){0};
+    if (!ff_networks_has(&lane->config.trusted, &ff_tenure_line(lane, c)->peer))
+        return FF_HTTP_DONE;
+    return ff_http_forwarded_read(ff_buffer_head(&w->in), &w->request, &lane->config.trusted,
+                                  &w->forwarded);
+}
+
+/* Goes on with the input as far as it can. */
+static int advance(struct ff_lane *lane, struct ff_conn *c)
+{
+    int verdict = must_introduce(lane, c) ? introduce(lane, c) : FF_HTTP_DONE;
+    if (verdict == FF_HTTP_DONE)
+        verdict = ff_conn_advance(c, &lane->config.limits);
+    if (verdict == FF_HTTP_DONE && c->work->request.is_forwarded)
+        verdict = believe(lane, c);
+    return verdict;
+}
+
 bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
 {
     uint8_t was = c->phase;
-    int verdict = ff_conn_advance(c, &lane->config.limits);
+    int verdict = advance(lane, c);
     if (verdict == FF_HTTP_DONE) {
         ff_deadlines_clear(&c->deadline);
         c->work->response.out = NULL;

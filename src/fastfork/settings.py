@@ -164,6 +164,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="octets up to which a request's body is read before the application runs",
         ),
     ] = 1 << 20
+    forwarded_allow_ips: Annotated[
+        str,
+        Meta(
+            description="proxies whose X-Forwarded-For, -Proto, -Host and -Port are believed: addresses,"
+            " networks, unix, or * for all, with commas between",
+            extra={"metavar": "LIST", "env": ("FORWARDED_ALLOW_IPS", "{}")},
+        ),
+    ] = "127.0.0.1,::1"
+    proxy_protocol: Annotated[
+        Literal["off", "v1", "v2", "auto"],
+        Meta(
+            description="version of the PROXY protocol that peers in --proxy-allow-ips must begin each"
+            " connection with; auto: either",
+            extra={"metavar": "off|v1|v2|auto"},
+        ),
+    ] = "off"
+    proxy_allow_ips: Annotated[
+        str,
+        Meta(
+            description="peers that must send a PROXY header; what comes from others is served as it is",
+            extra={"metavar": "LIST"},
+        ),
+    ] = "127.0.0.1,::1"
     chdir: Annotated[
         str | None,
         Meta(

@@ -54,6 +54,7 @@ void stage_close(struct stage *s)
         ff_lane_free(s->lane[i]);
     ff_dispatcher_free(s->d);
     ff_sock_close(s->listener);
+    ff_networks_close(&s->relays);
     free(s);
 }
 
@@ -61,6 +62,9 @@ void stage_sit(struct stage *s, int lane)
 {
     struct ff_lane_config config = {
         .replay = FF_REPLAY_SAFE,
+        .proxy = s->proxy,
+        .relays = s->relays,
+        .trusted = s->relays,
         .seat = {s->d->page, s->d->lane[lane]->blocks, (uint16_t)lane,
                  s->d->lane[lane]->receive_end, s->d->bell},
         .limits = {.http = {16384, 8190, 8190, 100}, .body_buffer = 1 << 16}};

@@ -19,6 +19,8 @@ struct stage {
     struct ff_conn *held[STAGE_LANES]; /* a request for /hold: the application does not come back */
     int answered[STAGE_LANES];
     int64_t wait_ms[FF_DEADLINE_CLASSES];
+    enum ff_proxy_mode proxy; /* for lanes that sit down from now on; nobody is believed at first */
+    struct ff_networks relays;
 };
 
 /* Opens the dispatcher for `conns` connections and `lanes` ready lanes. */

@@ -31,7 +31,7 @@ TEST(a_new_connection_waits_and_its_line_tells_where_it_is_from)
     uint32_t id = admit();
     CHECK(ff_escrow_is_in(&escrow, id, FF_LIST_WAITING));
     CHECK(page->conn[id].peer.port == 1234 && page->conn[id].listener == 2);
-    CHECK(page->conn[id].accepted_ms == 1000);
+    CHECK(page->conn[id].client.port == 1234);
     CHECK(ff_word_state(page->conn[id].word) == FF_PARKED);
     close_all();
 }

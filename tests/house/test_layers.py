@@ -31,6 +31,9 @@ FLOORS = {
     "http_scan": -3,
     "http_body": -3,
     "http_response": -3,
+    "http_forwarded": -3,
+    "networks": -3,
+    "proxy": -3,
     "channel": -3,
     "balance": -3,
     "conntable": -3,
@@ -63,6 +66,7 @@ NEIGHBOURS = {
     "http_field": {"http_request", "http_scan", "http_target"},
     "http_body": {"http_request", "http_scan"},
     "http_response": {"http_request", "http_field", "http_scan"},
+    "http_forwarded": {"http_request", "http_field", "http_scan", "http_target", "networks"},
 }
 
 

@@ -1,6 +1,7 @@
 """The worker's side of the core: one lane, with the connections that were dealt to it."""
 
 from fastfork._native.dispatcher import Seat
+from fastfork._native.networks import Networks
 
 class Lane:
     """The reactor of one worker thread; a binding (`wsgi.serve`) runs requests from it."""
@@ -14,6 +15,9 @@ class Lane:
         write_timeout: float,
         linger: float,
         replay: str = "safe",
+        proxy: str = "off",
+        relays: Networks,
+        trusted: Networks,
         body_buffer: int,
         limit_head: int,
         limit_line: int,
@@ -23,6 +27,8 @@ class Lane:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
         *replay* ("off", "safe", "idempotent") says which requests may be run again after our death.
+        *proxy* ("off", "v1", "v2", "auto") is the version of the PROXY protocol that *relays* must speak;
+        X-Forwarded-* fields of peers in *trusted* are believed.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
         Raises OSError.

@@ -27,6 +27,7 @@ from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
 from fastfork.supervisor.slots import Handover, Slot
 from fastfork.supervisor.spawn import Worker, cause_of, spawn
 from fastfork.worker.main import Job
+from fastfork.worker.proxies import proxies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ class Master:
         settings = self._settings
         limit = connection_limit(settings.max_connections, open_files=raise_open_files())
         binds = [parse_bind(text) for text in settings.bind]
+        self._proxies = proxies_of(settings)
         with ExitStack() as stack:
             # First in and last out: no signal may end the process between a file made and a file removed.
             self._inbox = stack.enter_context(SignalInbox())
@@ -191,6 +193,7 @@ class Master:
             load=self._load,
             settings=self._settings,
             servers=tuple(listener.server for listener in self._listeners),
+            proxies=self._proxies,
             log=self._log,
             access_log=self._access_log,
             keep_fds=self._keep_fds,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fastfork._native.dispatcher import Seat
     from fastfork.settings import Settings
     from fastfork.worker.access_log import AccessLog
+    from fastfork.worker.proxies import Proxies
 
 READY = b"ready"
 
@@ -58,6 +59,7 @@ class Job(msgspec.Struct, frozen=True):
     load: Callable[[], Callable[..., Any]]
     settings: Settings
     servers: tuple[tuple[str, str], ...]
+    proxies: Proxies
     log: Log
     access_log: AccessLog | None
     keep_fds: frozenset[int]
@@ -124,6 +126,9 @@ def _sit_down(job: Job) -> Lane:
         write_timeout=settings.write_timeout,
         linger=_LINGER,
         replay=settings.replay,
+        proxy=settings.proxy_protocol,
+        relays=job.proxies.relays,
+        trusted=job.proxies.trusted,
         body_buffer=settings.body_buffer,
         limit_head=settings.limit_head,
         limit_line=settings.limit_request_line,
