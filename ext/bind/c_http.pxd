@@ -44,6 +44,7 @@ cdef extern from "http_request.h" nogil:
 
     struct ff_http_limits:
         uint32_t head, line, field, fields
+        c_bool refuse_underscores
 
     struct ff_http_request:
         uint32_t head_len

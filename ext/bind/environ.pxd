@@ -147,8 +147,16 @@ cdef inline int add_target(
         text = ""  # RFC 3875 4.1.5: empty, or from a slash on
     elif path.len != request.target.len:
         text = latin1(head + path.at, path.len)
-    environ["PATH_INFO"] = text
+    script_name = environ["SCRIPT_NAME"]
+    environ["PATH_INFO"] = behind(script_name, text) if script_name else text
     return 0
+
+
+cdef inline object behind(str script_name, str path):
+    """Return *path* without *script_name*, or whole: then the proxy has cut it already."""
+    if path.startswith(script_name) and path[len(script_name) : len(script_name) + 1] in ("", "/"):
+        return path[len(script_name) :]
+    return path
 
 
 cdef inline int add_forwarded(

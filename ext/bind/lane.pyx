@@ -50,6 +50,7 @@ cdef class Lane:
         relays,
         trusted,
         size_t body_buffer,
+        bint refuse_underscores=False,
         unsigned int limit_head,
         unsigned int limit_line,
         unsigned int limit_field,
@@ -68,6 +69,7 @@ cdef class Lane:
         config.limits.http.line = limit_line
         config.limits.http.field = limit_field
         config.limits.http.fields = limit_fields
+        config.limits.http.refuse_underscores = refuse_underscores
         config.replay = REPLAYS.index(replay)
         config.proxy = PROXIES.index(proxy)
         config.relays = (<ff_networks *>PyCapsule_GetPointer(relays._capsule, "fastfork.networks"))[0]

@@ -468,13 +468,15 @@ cdef object line_of(dict environ):
 
 
 def serve(
-    lane, app, *, servers, errors, on_error, on_access=None, multiprocess=True, multithread=False
+    lane, app, *, servers, errors, on_error, on_access=None, root_path="", multiprocess=True,
+    multithread=False,
 ):
     cdef ff_lane *core = <ff_lane *>PyCapsule_GetPointer(lane._capsule, "fastfork.lane")
     cdef Gateway gateway = Gateway()
     cdef ff_conn *conn = NULL
     cdef int r = 0
     constants = {
+        "SCRIPT_NAME": root_path.encode().decode("latin-1"),
         "SERVER_SOFTWARE": f"fastfork/{__version__}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
@@ -487,8 +489,7 @@ def serve(
     }
     gateway.lane = core
     gateway.app = app
-    gateway.on_error = on_error
-    gateway.on_access = on_access
+    gateway.on_error, gateway.on_access = on_error, on_access
     gateway.environs = Environs(servers, constants)
     while r != -ESHUTDOWN:
         while ff_lane_next(core, &conn) > 0:
@@ -496,5 +497,4 @@ def serve(
         PyErr_CheckSignals()
         with nogil:
             r = ff_lane_wait(core)
-        if r < 0 and r != -EINTR and r != -ESHUTDOWN:
-            check(r)
+        check(0 if r == -EINTR or r == -ESHUTDOWN else r)

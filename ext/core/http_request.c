@@ -137,6 +137,8 @@ static int read_fields(const uint8_t *buf, const uint8_t *p, const uint8_t *end,
             return 431;
         struct ff_http_field *field = &out->field[out->fields];
         int r = read_field(buf, &line, field);
+        if (r == FF_HTTP_DONE && field->underscore && limits->refuse_underscores)
+            return 400;
         if (r == FF_HTTP_DONE && ff_http_field_is_obeyed(field->known))
             r = ff_http_field_obey(buf, field, &facts, out);
         if (r != FF_HTTP_DONE)

@@ -68,10 +68,11 @@ struct ff_http_field {
 
 /* Limits in octets and counts; all at most what the u16 offsets can hold. */
 struct ff_http_limits {
-    uint32_t head;   /* whole head, from the first octet to the empty line */
-    uint32_t line;   /* request line without CRLF */
-    uint32_t field;  /* one field line without CRLF */
-    uint32_t fields; /* <= FF_HTTP_FIELDS_MAX */
+    uint32_t head;           /* whole head, from the first octet to the empty line */
+    uint32_t line;           /* request line without CRLF */
+    uint32_t field;          /* one field line without CRLF */
+    uint32_t fields;         /* <= FF_HTTP_FIELDS_MAX */
+    bool refuse_underscores; /* a field with "_" in its name is a mistake */
 };
 
 struct ff_http_request {

@@ -164,6 +164,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="octets up to which a request's body is read before the application runs",
         ),
     ] = 1 << 20
+    header_map: Annotated[
+        Literal["drop", "refuse"],
+        Meta(
+            description="what becomes of fields with _ in their name, which the application can't tell from"
+            " -: drop the field, or refuse the request (400)",
+            extra={"metavar": "drop|refuse"},
+        ),
+    ] = "drop"
+    root_path: Annotated[
+        str,
+        Meta(
+            pattern=r"^(/.*[^/])?$",
+            description="path that the application is mounted at, its SCRIPT_NAME, as in /shop",
+            extra={"metavar": "PATH", "env": ("SCRIPT_NAME", "{}")},
+        ),
+    ] = ""
     forwarded_allow_ips: Annotated[
         str,
         Meta(
@@ -329,6 +345,8 @@ def _choices(kind: Any) -> list[str]:
         return [f"a number {_range(kind)}"]
     if isinstance(kind, msgspec.inspect.VarTupleType):
         return ["a text", "a list of texts"]
+    if isinstance(kind, msgspec.inspect.StrType) and kind.pattern is not None:
+        return [f"a text of the form {kind.pattern}"]
     return [] if isinstance(kind, msgspec.inspect.NoneType) else ["a text"]
 
 

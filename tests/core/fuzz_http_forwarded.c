@@ -34,7 +34,7 @@ static size_t make_head(const uint8_t *data, size_t size, char *head)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct ff_http_limits limits = {16384, 8190, 8190, 128};
+    static const struct ff_http_limits limits = {16384, 8190, 8190, 128, false};
     static char head[65536];
     struct ff_http_request request;
     struct ff_http_forwarded said;

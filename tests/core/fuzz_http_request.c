@@ -95,12 +95,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(head, opening, len);
     }
     memcpy(head + len, data + 6, size - 6);
-    struct ff_http_limits limits = {
-        .head = 16u + 16u * data[1],
-        .line = 4u + data[2],
-        .field = 4u + data[3],
-        .fields = data[4],
-    };
+    struct ff_http_limits limits = {.head = 16u + 16u * data[1],
+                                    .line = 4u + data[2],
+                                    .field = 4u + data[3],
+                                    .fields = data[4],
+                                    size % 2 == 1};
     must_not_depend_on_cuts(head, len + size - 6, 1u + data[5] % 64u, &limits);
     return 0;
 }

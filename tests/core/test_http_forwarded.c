@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct ff_http_limits limits = {16384, 8190, 8190, 100};
+static const struct ff_http_limits limits = {16384, 8190, 8190, 100, false};
 
 static char head[2048];
 static struct ff_http_forwarded said;

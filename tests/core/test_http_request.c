@@ -10,7 +10,7 @@
 
 enum { GUARDED = 70000 };
 
-static const struct ff_http_limits wide = {65535, 8190, 8190, FF_HTTP_FIELDS_MAX};
+static const struct ff_http_limits wide = {65535, 8190, 8190, FF_HTTP_FIELDS_MAX, false};
 static struct ff_http_request req;
 
 /* `n` octets that end where an unreadable page begins. */
@@ -64,7 +64,7 @@ static bool verdict_is(const char *bytes, size_t n, const struct ff_http_limits 
 #define GIVES(expected, bytes) CHECK(verdict_is(bytes, sizeof(bytes) - 1, &wide, expected))
 #define WITHIN(head_max, line_max, field_max, fields_max, expected, bytes)                         \
     do {                                                                                           \
-        const struct ff_http_limits limits = {head_max, line_max, field_max, fields_max};          \
+        const struct ff_http_limits limits = {head_max, line_max, field_max, fields_max, false};   \
         CHECK(verdict_is(bytes, sizeof(bytes) - 1, &limits, expected));                            \
     } while (0)
 
@@ -438,7 +438,8 @@ TEST(limits_hold_to_the_octet)
 TEST(a_head_may_fill_the_offsets_but_not_overflow_them)
 {
     static char big[GUARDED];
-    static const struct ff_http_limits none = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    static const struct ff_http_limits none = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+                                               false};
     memset(big, 'a', sizeof(big));
     memcpy(big, GET HOST "X: ", sizeof(GET HOST "X: ") - 1);
     CHECK(parse(big, 65534, &none) == FF_HTTP_MORE);
@@ -449,9 +450,19 @@ TEST(a_head_may_fill_the_offsets_but_not_overflow_them)
     CHECK(req.field[1].value.at + req.field[1].value.len == 65531);
 }
 
+TEST(names_with_underscores_are_refused_if_that_is_asked)
+{
+    static const struct ff_http_limits strict = {65535, 8190, 8190, FF_HTTP_FIELDS_MAX, true};
+    static const char with[] = GET HOST "X_A: b\r\n" END, without[] = GET HOST "X-A: _\r\n" END;
+    CHECK(verdict_is(with, sizeof(with) - 1, &strict, 400));
+    CHECK(verdict_is(with, sizeof(with) - 1, &wide, FF_HTTP_DONE));
+    CHECK(verdict_is(without, sizeof(without) - 1, &strict, FF_HTTP_DONE));
+}
+
 TEST(more_fields_than_there_are_places_for_are_refused)
 {
-    static const struct ff_http_limits none = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    static const struct ff_http_limits none = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+                                               false};
     char head[2000] = "GET / HTTP/1.0\r\n";
     size_t n = strlen(head);
     for (int i = 0; i < FF_HTTP_FIELDS_MAX; i++, n += 5)

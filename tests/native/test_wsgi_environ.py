@@ -201,3 +201,41 @@ def test_server_is_the_listener_that_the_connection_came_by(serve: Serve, connec
 
 def test_several_workers_are_multiprocess(serve: Serve, connect: Connect) -> None:
     assert ask(connect, serve("environ:app", workers=2), get())["wsgi.multiprocess"] is True
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/shop/cart?a", "/cart"),
+        ("/shop", ""),
+        ("/shop/", "/"),
+        ("/sh%6Fp/x%2Fy", "/x/y"),
+        ("/shopping", "/shopping"),
+        ("/cart", "/cart"),
+        ("/", "/"),
+        ("/shop/shop/x", "/shop/x"),
+    ],
+)
+@pytest.mark.parametrize("app", ["app", "validated"])
+def test_a_path_is_split_behind_the_root_path(
+    shared: Serve, connect: Connect, app: str, target: str, path: str
+) -> None:
+    environ = ask(connect, shared(f"environ:{app}", "--root-path", "/shop"), get(target))
+
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/shop", path)
+    assert environ["RAW_URI"] == target
+
+
+def test_a_root_path_beyond_ascii_is_octets_as_the_path_is(serve: Serve, connect: Connect) -> None:
+    environ = ask(connect, serve("environ:app", "--root-path", "/m\u00fcll"), get("/m%C3%BCll/x"))
+
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/m\u00c3\u00bcll", "/x")
+
+
+def test_names_with_underscores_are_refused_if_that_is_asked(
+    shared: Serve, connect: Connect
+) -> None:
+    server = shared("environ:app", "--header-map", "refuse")
+
+    assert connect(server).send(get("/", "X_A: b")).read_response().status == 400
+    assert connect(server).send(get("/", "X-A: _")).read_response().status == 200

@@ -72,6 +72,9 @@ def test_none_counts_as_not_given() -> None:
         ("log_level", "loud", "critical, debug, error, info or warning"),
         ("bind", 80, "a text or a list of texts"),
         ("chdir", 1, "a text"),
+        ("root_path", "shop", "a text of the form ^(/.*[^/])?$"),
+        ("root_path", "/shop/", "a text of the form ^(/.*[^/])?$"),
+        ("header_map", "dangerous", "drop or refuse"),
     ],
 )
 def test_bad_value_is_told_with_what_is_allowed(name: str, value: Any, allowed: str) -> None:

@@ -19,6 +19,7 @@ class Lane:
         relays: Networks,
         trusted: Networks,
         body_buffer: int,
+        refuse_underscores: bool = False,
         limit_head: int,
         limit_line: int,
         limit_field: int,
@@ -31,6 +32,7 @@ class Lane:
         X-Forwarded-* fields of peers in *trusted* are believed.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
+        *refuse_underscores*: a field with "_" in its name is answered 400.
         Raises OSError.
         """
 

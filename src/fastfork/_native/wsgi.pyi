@@ -26,12 +26,14 @@ def serve(
     errors: TextIO,
     on_error: Callable[[str, BaseException | None], None],
     on_access: Callable[[AccessRecord], None] | None = None,
+    root_path: str = "",
     multiprocess: bool = True,
     multithread: bool = False,
 ) -> None:
     """Run requests of *lane* through *app* until the lane is drained or its master is gone.
 
-    *servers*: (SERVER_NAME, SERVER_PORT) of each listener, by its number. *errors* becomes wsgi.errors.
+    *servers*: (SERVER_NAME, SERVER_PORT) of each listener, by its number. *errors* becomes wsgi.errors,
+    *root_path* SCRIPT_NAME: a path that begins with it is split there, another is PATH_INFO as it is.
     *on_error(what, exception)* hears of every mistake of the application, with the request line in *what*
     and the exception (or None for a protocol mistake); it must not raise. Exceptions that signal handlers
     raise (SystemExit, KeyboardInterrupt outside the application) propagate.

@@ -105,6 +105,7 @@ def _work(job: Job, *, verdict: int) -> int:
         errors=cast("TextIO", ErrorStream(job.log.fd)),
         on_error=lambda what, error: job.log.error(_told(escape(what), error)),
         on_access=job.access_log.write if job.access_log else None,
+        root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
     )
     return 0
@@ -130,6 +131,7 @@ def _sit_down(job: Job) -> Lane:
         relays=job.proxies.relays,
         trusted=job.proxies.trusted,
         body_buffer=settings.body_buffer,
+        refuse_underscores=settings.header_map == "refuse",
         limit_head=settings.limit_head,
         limit_line=settings.limit_request_line,
         limit_field=settings.limit_request_field_size,
