@@ -47,6 +47,7 @@ cdef extern from "dispatcher.h" nogil:
 
     struct ff_rescued:
         unsigned char rescue
+        c_bool is_timed_out
         char line[120]
 
     struct ff_master_lane:
@@ -76,13 +77,14 @@ cdef extern from "dispatcher.h" nogil:
     void ff_dispatcher_stop_accepting(ff_dispatcher *d, c_bool drain_backlog)
     int ff_dispatcher_watch(ff_dispatcher *d, int fd)
     int ff_dispatcher_unwatch(ff_dispatcher *d, int fd)
-    int ff_dispatcher_lease(ff_dispatcher *d)
+    int ff_dispatcher_lease(ff_dispatcher *d, uint16_t slot)
     void ff_dispatcher_ready(ff_dispatcher *d, uint16_t lane)
     void ff_dispatcher_rest(ff_dispatcher *d, uint16_t lane)
+    void ff_dispatcher_leave(ff_dispatcher *d, uint16_t lane)
     void ff_dispatcher_release(ff_dispatcher *d, uint16_t lane)
     void ff_dispatcher_close_channels(ff_dispatcher *d)
     int ff_dispatcher_wait(ff_dispatcher *d, int timeout_ms, int *ready)
 
 
 cdef extern from "recovery.h" nogil:
-    int ff_recovery_run(ff_dispatcher *d, uint16_t lane)
+    int ff_recovery_run(ff_dispatcher *d, const uint16_t *lanes, size_t n)

@@ -2,6 +2,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport EINTR
+from libc.stdint cimport uint16_t
 from posix.unistd cimport getpid, pid_t
 
 from c_dispatcher cimport (
@@ -16,6 +17,7 @@ from c_dispatcher cimport (
     ff_dispatcher_close_channels,
     ff_dispatcher_free,
     ff_dispatcher_lease,
+    ff_dispatcher_leave,
     ff_dispatcher_listen,
     ff_dispatcher_open,
     ff_dispatcher_ready,
@@ -29,6 +31,10 @@ from c_dispatcher cimport (
 )
 from c_seat cimport ff_seat
 from check cimport check
+
+
+cdef enum:
+    LANES_MAX = 64  # of one worker
 
 
 # By enum ff_rescue.
@@ -120,8 +126,8 @@ cdef class Dispatcher:
         check(n)
         return [ready[i] for i in range(n)]
 
-    def lease(self):
-        return check(ff_dispatcher_lease(self.open_core()))
+    def lease(self, *, int slot=0):
+        return check(ff_dispatcher_lease(self.open_core(), slot))
 
     def seat(self, int lane):
         cdef Seat seat = Seat.__new__(Seat)
@@ -139,12 +145,21 @@ cdef class Dispatcher:
     def rest(self, int lane):
         ff_dispatcher_rest(self.core, self.checked(lane))
 
+    def leave(self, int lane):
+        ff_dispatcher_leave(self.core, self.checked(lane))
+
     def timed_out(self):
         cdef ff_dispatcher *core = self.open_core()
         return [i for i in range(<int>core.lanes) if core.lane[i].is_timed_out]
 
-    def recover(self, int lane):
-        return ff_recovery_run(self.core, self.checked(lane))
+    def recover(self, lanes):
+        cdef uint16_t numbers[LANES_MAX]
+        cdef size_t n = len(lanes)
+        if n > LANES_MAX:
+            raise ValueError(f"a worker has at most {LANES_MAX} lanes")
+        for i, lane in enumerate(lanes):
+            numbers[i] = self.checked(lane)
+        return ff_recovery_run(self.core, numbers, n)
 
     def rescued(self):
         cdef ff_dispatcher *core = self.open_core()
@@ -152,6 +167,7 @@ cdef class Dispatcher:
             (
                 RESCUES[core.rescued[i].rescue],
                 (<bytes>core.rescued[i].line).decode("latin-1"),
+                core.rescued[i].is_timed_out,
             )
             for i in range(min(<int>core.rescues, FF_RESCUED_MAX))
         ]

@@ -51,10 +51,10 @@ int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, s
     return send_message(send_end, &message);
 }
 
-int ff_channel_ping(int send_end)
+int ff_channel_tell(int send_end, enum ff_notice notice)
 {
-    struct ff_deal ping = {0};
-    struct iovec payload = {.iov_base = &ping, .iov_len = sizeof(ping)};
+    struct ff_deal deal = {.word = notice};
+    struct iovec payload = {.iov_base = &deal, .iov_len = sizeof(deal)};
     struct msghdr message = {.msg_iov = &payload, .msg_iovlen = 1};
     return send_message(send_end, &message);
 }

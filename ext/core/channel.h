@@ -26,8 +26,14 @@ int ff_channel_open(int *send_end, int *receive_end);
  * when no receiver is left. */
 int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, size_t n);
 
-/* Sends a ping: a deal with id 0 and no descriptor. As ff_channel_send. */
-int ff_channel_ping(int send_end);
+/* What a deal with id 0 and no descriptor says, in the place of its word. */
+enum ff_notice {
+    FF_NOTICE_PING, /* answer: count a beat and ring */
+    FF_NOTICE_LEAVE /* give your connections back, finish what runs, and end */
+};
+
+/* Sends a notice. As ff_channel_send. */
+int ff_channel_tell(int send_end, enum ff_notice notice);
 
 /* Receives one message into arrays of FF_CHANNEL_BATCH. How many deals came; 0 when the sending
  * end is closed; -EAGAIN; -EPROTO for a message that is not ours (its descriptors are closed). A

@@ -123,7 +123,7 @@ static int free_lane(struct ff_dispatcher *d)
     return (int)i;
 }
 
-int ff_dispatcher_lease(struct ff_dispatcher *d)
+int ff_dispatcher_lease(struct ff_dispatcher *d, uint16_t slot)
 {
     int i = free_lane(d);
     if (i < 0)
@@ -132,6 +132,7 @@ int ff_dispatcher_lease(struct ff_dispatcher *d)
     int r = lane->blocks ? 0 : ff_blocks_open(&lane->blocks);
     if (r == 0)
         r = ff_channel_open(&lane->send_end, &lane->receive_end);
+    lane->slot = slot;
     return r < 0 ? r : i;
 }
 
@@ -144,6 +145,15 @@ void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane)
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 {
     d->lane[lane]->is_ready = false;
+}
+
+void ff_dispatcher_leave(struct ff_dispatcher *d, uint16_t lane)
+{
+    ff_dispatcher_rest(d, lane);
+    ff_keeper_clear(d, lane); /* so that the notice finds room */
+    if (d->lane[lane]->send_end >= 0)
+        ff_channel_tell(d->lane[lane]->send_end, FF_NOTICE_LEAVE);
+    ff_dealer_deal(d);
 }
 
 void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane)
@@ -270,6 +280,7 @@ static bool find_timed_out(struct ff_dispatcher *d)
         if (at_us == 0 || d->now_us - at_us < d->timeout_us || d->lane[i]->is_timed_out)
             continue;
         d->lane[i]->is_timed_out = found = true;
+        d->lane[i]->timed_out_at = atomic_load(&d->page->lane[i].requests);
     }
     return found;
 }

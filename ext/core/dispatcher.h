@@ -26,7 +26,9 @@ struct ff_master_lane {
     uint64_t dealt_in_all;
     uint32_t seen_claimed; /* when it last moved: `claimed` then, and the time */
     int64_t moved_us;
-    bool is_timed_out;  /* its request stands still for longer than timeout_us */
+    uint16_t slot;     /* whose worker sits at it */
+    bool is_timed_out; /* a request stood still for longer than timeout_us; so many were done: */
+    uint64_t timed_out_at;
     uint32_t fruitless; /* times in a row that there was nothing to take back from it */
     char *blocks;       /* shared with its worker: page.h */
     /* the ids whose octets lie in the blocks for replay, 0: none */
@@ -43,8 +45,9 @@ struct ff_listener {
 
 /* What was done about a request that was running when its worker died. */
 struct ff_rescued {
-    uint8_t rescue; /* enum ff_rescue */
-    char line[120]; /* the request line, as far as it is known */
+    uint8_t rescue;    /* enum ff_rescue */
+    bool is_timed_out; /* it had stood still for too long */
+    char line[120];    /* the request line, as far as it is known */
 };
 
 enum { FF_RESCUED_MAX = 16 };
@@ -100,13 +103,16 @@ void ff_dispatcher_stop_accepting(struct ff_dispatcher *d, bool drain_backlog);
 int ff_dispatcher_watch(struct ff_dispatcher *d, int fd);
 int ff_dispatcher_unwatch(struct ff_dispatcher *d, int fd);
 
-/* Leases a lane with a new channel; it gets nothing before ff_dispatcher_ready. Its number or
- * -errno. */
-int ff_dispatcher_lease(struct ff_dispatcher *d);
+/* Leases a lane with a new channel to the worker of `slot`; it gets nothing before
+ * ff_dispatcher_ready. Its number or -errno. */
+int ff_dispatcher_lease(struct ff_dispatcher *d, uint16_t slot);
 
 /* Deal to `lane` from now on / nothing more. */
 void ff_dispatcher_ready(struct ff_dispatcher *d, uint16_t lane);
 void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane);
+
+/* Deal nothing more to `lane`, and tell it to leave: it ends when what runs there is finished. */
+void ff_dispatcher_leave(struct ff_dispatcher *d, uint16_t lane);
 
 /* Closes a lane whose worker is gone and recovered (keeper.h). */
 void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);

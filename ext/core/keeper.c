@@ -248,6 +248,13 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
     return true;
 }
 
+void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane)
+{
+    for (uint32_t held = d->escrow.list[lane].count; held > 0; held--)
+        take_back(d, d->escrow.list[lane].first, lane);
+    ff_keeper_empty_channel(d->lane[lane]);
+}
+
 void ff_keeper_relieve(struct ff_dispatcher *d)
 {
     for (uint16_t i = 0; i < d->lanes; i++) {
@@ -259,6 +266,6 @@ void ff_keeper_relieve(struct ff_dispatcher *d)
         else
             d->lane[i]->fruitless = 0;
         if (stuck && !was_stuck) /* in rotation again when it answers */
-            ff_channel_ping(d->lane[i]->send_end);
+            ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_PING);
     }
 }

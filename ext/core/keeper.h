@@ -39,6 +39,9 @@ void ff_keeper_expire(struct ff_dispatcher *d);
  * stays short. */
 void ff_keeper_relieve(struct ff_dispatcher *d);
 
+/* Takes back all that `lane` holds and does not run; its channel is empty then. */
+void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane);
+
 /* When expire, collect or relieve is due next; INT64_MAX if never. */
 int64_t ff_keeper_next(const struct ff_dispatcher *d);
 

@@ -43,6 +43,10 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
     struct ff_page *page = lane->config.seat.page;
     struct ff_conn *c = NULL;
     uint64_t mine = ff_word_with(deal->word, FF_READING);
+    if (deal->id == 0 && deal->word == FF_NOTICE_LEAVE) {
+        lane->must_leave = true;
+        return NULL;
+    }
     if (deal->id == 0) { /* a ping: we are here */
         ff_page_count(&lane->line->beats, 1);
         ff_lane_ring(lane);
@@ -233,8 +237,30 @@ static int64_t look_for_descriptors(struct ff_lane *lane)
     return INT64_MAX;
 }
 
+/* Gives back what is idle; what runs, or is half read, is finished. */
+static void leave(struct ff_lane *lane)
+{
+    lane->mode = FF_LANE_LEAVING;
+    atomic_store(&lane->line->is_full, 1);
+    ff_poller_remove(lane->poller, lane->config.seat.channel);
+    while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
+        drop_deal(lane->deal_fd[lane->next_deal++]);
+    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
+        struct ff_conn *c = lane->conn[id];
+        if (!c || !ff_tenure_is_idle(c))
+            continue;
+        if (ff_word_claim(ff_tenure_line(lane, c), c->word, ff_word_with(c->word, FF_READING)))
+            ff_tenure_give_back(lane, c);
+        else
+            ff_tenure_drop(lane, c);
+    }
+    ff_lane_ring(lane);
+}
+
 int ff_lane_wait(struct ff_lane *lane)
 {
+    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
+        leave(lane);
     int64_t next = ff_deadlines_next(&lane->deadlines), look = look_for_descriptors(lane);
     int timeout_ms = -1;
     if (lane->mode == FF_LANE_DETACHED)
@@ -293,23 +319,9 @@ finish:
 
 void ff_lane_leave(struct ff_lane *lane)
 {
-    if (lane->mode != FF_LANE_SERVING)
-        return;
-    lane->mode = FF_LANE_LEAVING;
-    atomic_store(&lane->line->is_full, 1);
-    ff_poller_remove(lane->poller, lane->config.seat.channel);
-    while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
-        drop_deal(lane->deal_fd[lane->next_deal++]);
-    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
-        struct ff_conn *c = lane->conn[id];
-        if (!c || !ff_tenure_is_idle(c))
-            continue;
-        if (ff_word_claim(ff_tenure_line(lane, c), c->word, ff_word_with(c->word, FF_READING)))
-            ff_tenure_give_back(lane, c);
-        else
-            ff_tenure_drop(lane, c);
-    }
-    ff_lane_ring(lane);
+    lane->must_leave = true;
+    if (write(lane->wake[1], "", 1) < 0)
+        return; /* full: it wakes already */
 }
 
 void ff_lane_detach(struct ff_lane *lane)

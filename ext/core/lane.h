@@ -1,7 +1,7 @@
 /* lane: the reactor of one worker thread: takes the connections it is dealt, gives out requests,
  * sends answers.
  *
- * Runs in:  worker, one thread; made after the fork.
+ * Runs in:  worker, one thread; made after the fork. A worker may have several; they share nothing.
  * Blocks:   only in ff_lane_wait.
  * Owns:     its poller and its copies of the connections. Page, channel and bell are borrowed.
  *
@@ -40,9 +40,10 @@ struct ff_lane {
     struct ff_lane_config config;
     struct ff_lane_line *line; /* the page's, of this lane */
     int poller;
-    uint64_t rung_at; /* page->looks when it rang last */
-    int fd_limit;     /* descriptors from here on are kept for the application */
-    int wake[2];      /* a pipe: an octet written to [1] ends ff_lane_wait */
+    uint64_t rung_at;       /* page->looks when it rang last */
+    int fd_limit;           /* descriptors from here on are kept for the application */
+    int wake[2];            /* a pipe: an octet written to [1] ends ff_lane_wait */
+    atomic_bool must_leave; /* set by whoever wants it to leave */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
     uint32_t received;     /* deals that came through the channel, beside line->sent */
@@ -72,7 +73,8 @@ void ff_lane_detach(struct ff_lane *lane);
 /* Drops every copy without closing a connection. Accepts NULL. */
 void ff_lane_free(struct ff_lane *lane);
 
-/* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. */
+/* Leave: idle connections go back to the master, no new ones are taken, what runs is finished. It
+ * happens when the lane waits next. From any thread, and from a signal handler. */
 void ff_lane_leave(struct ff_lane *lane);
 
 /* The application is done with its request: it counts, and the lane has room again. Poke when the

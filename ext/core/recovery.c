@@ -69,6 +69,14 @@ static void refuse(struct ff_dispatcher *d, uint32_t id, int status)
     ff_keeper_keep(d, id, FF_LIST_LINGER);
 }
 
+/* Did the request that runs at `lane` take too long? One that ended before the kill is not the one
+ * that came after it. */
+static bool has_timed_out(const struct ff_dispatcher *d, uint16_t lane)
+{
+    return d->lane[lane]->is_timed_out &&
+           d->lane[lane]->timed_out_at == atomic_load(&d->page->lane[lane].requests);
+}
+
 /* Notes what became of a running request, and its first line if that is still to be had. */
 static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const struct ff_base *base,
                  enum ff_rescue rescue)
@@ -80,6 +88,7 @@ static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const stru
     struct ff_rescued *told = &d->rescued[d->rescues - 1];
     size_t len = 0;
     told->rescue = (uint8_t)rescue;
+    told->is_timed_out = has_timed_out(d, lane);
     while (len < room && len < sizeof(told->line) - 1 && bytes[len] != '\r')
         told->line[len] = bytes[len], len++;
     told->line[len] = '\0';
@@ -93,7 +102,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     struct ff_rescue_facts facts = {.progress = atomic_load(&line->progress),
                                     .base = *ff_progress_base(line),
                                     .next = *ff_progress_spare(line),
-                                    .may_replay = d->may_replay && !d->lane[lane]->is_timed_out};
+                                    .may_replay = d->may_replay && !has_timed_out(d, lane)};
     const struct ff_base *holds;
     facts.is_known = ff_rescue_ask(entry->fd, &facts.received, &facts.sent);
     facts.is_replayed = entry->replayed == facts.base.rx + 1;
@@ -116,7 +125,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         return 0;
     case FF_RESCUE_REFUSE:
-        refuse(d, id, was_running && d->lane[lane]->is_timed_out ? 504 : 502);
+        refuse(d, id, was_running && has_timed_out(d, lane) ? 504 : 502);
         return was_running;
     default:
         ff_keeper_release(d, id, false);
@@ -143,16 +152,10 @@ static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     return rescue_conn(d, id, lane);
 }
 
-int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane)
+/* Makes the lane and its page line new for the next process. */
+static void reset(struct ff_dispatcher *d, uint16_t lane)
 {
     struct ff_lane_line *line = &d->page->lane[lane];
-    int lost = 0;
-    d->rescues = 0;
-    ff_dispatcher_rest(d, lane);
-    ff_keeper_collect_lane(d, lane);
-    ff_keeper_empty_channel(d->lane[lane]);
-    while (d->escrow.list[lane].first)
-        lost += recover_conn(d, d->escrow.list[lane].first, lane);
     d->lane[lane]->dealt = 0;
     d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
     d->lane[lane]->is_timed_out = false;
@@ -168,6 +171,21 @@ int ff_recovery_run(struct ff_dispatcher *d, uint16_t lane)
     atomic_store(&line->requests, 0);
     atomic_store(&line->is_full, 0);
     atomic_store(&line->returned, 0);
+}
+
+int ff_recovery_run(struct ff_dispatcher *d, const uint16_t *lanes, size_t n)
+{
+    int lost = 0;
+    d->rescues = 0;
+    for (size_t i = 0; i < n; i++)
+        ff_dispatcher_rest(d, lanes[i]);
+    for (size_t i = 0; i < n; i++) {
+        ff_keeper_collect_lane(d, lanes[i]);
+        ff_keeper_empty_channel(d->lane[lanes[i]]);
+        while (d->escrow.list[lanes[i]].first)
+            lost += recover_conn(d, d->escrow.list[lanes[i]].first, lanes[i]);
+        reset(d, lanes[i]);
+    }
     d->stats.lost += (uint64_t)lost;
     ff_dealer_deal(d);
     return lost;

@@ -60,6 +60,7 @@ def serve(
     access_fd = -1
     try:
         from fastfork.supervisor.cores import count_usable_cores
+        from fastfork.supervisor.limits import check_lanes
         from fastfork.supervisor.loop import Master
         from fastfork.worker.access_log import AccessLog
 
@@ -68,6 +69,7 @@ def serve(
             access_fd = open_log(settings.access_logfile, setting="access_logfile", dash=1)
             access_log = AccessLog(access_fd, settings.access_logformat)
         workers = settings.workers if isinstance(settings.workers, int) else count_usable_cores()
+        check_lanes(workers=workers, threads=settings.threads)
         Master(
             settings,
             load=load or (lambda: application.load(settings.app)),

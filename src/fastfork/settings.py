@@ -53,6 +53,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             },
         ),
     ] = "auto"
+    threads: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="threads of each worker, each with a request of its own at a time;"
+            " for applications that are thread-safe and wait a lot",
+        ),
+    ] = 1
     backlog: Annotated[
         int,
         Meta(ge=1, le=65_535, description="connections that may wait in the kernel's queue"),

@@ -42,7 +42,7 @@ struct stage *stage_open(uint32_t conns, int lanes)
     for (int i = 0; i < FF_DEADLINE_CLASSES; i++)
         s->wait_ms[i] = 60000;
     for (int i = 0; i < lanes; i++) {
-        must(ff_dispatcher_lease(s->d) == i);
+        must(ff_dispatcher_lease(s->d, 0) == i);
         stage_sit(s, i);
     }
     return s;
@@ -78,7 +78,7 @@ int stage_kill(struct stage *s, int lane)
     ff_lane_free(s->lane[lane]);
     s->lane[lane] = NULL;
     s->held[lane] = NULL;
-    return ff_recovery_run(s->d, (uint16_t)lane);
+    return ff_recovery_run(s->d, &(uint16_t){(uint16_t)lane}, 1);
 }
 
 static void answer(struct stage *s, int i, struct ff_conn *c)

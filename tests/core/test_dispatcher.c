@@ -42,7 +42,7 @@ TEST(a_burst_is_dealt_evenly_too)
 TEST(nothing_is_accepted_before_a_lane_is_ready)
 {
     struct stage *s = stage_open(8, 0);
-    int client = stage_connect(s), lane = ff_dispatcher_lease(s->d);
+    int client = stage_connect(s), lane = ff_dispatcher_lease(s->d, 0);
     stage_send(client, GET);
     stage_run(s);
     CHECK(s->d->stats.accepted == 0 && !s->d->is_listening);
@@ -180,7 +180,7 @@ TEST(lanes_are_bounded_and_their_numbers_used_again)
     ff_lane_free(s->lane[0]);
     s->lane[0] = NULL;
     ff_dispatcher_release(s->d, 0);
-    CHECK(ff_dispatcher_lease(s->d) == 0);
-    CHECK(ff_dispatcher_lease(s->d) == 2);
+    CHECK(ff_dispatcher_lease(s->d, 0) == 0);
+    CHECK(ff_dispatcher_lease(s->d, 0) == 2);
     stage_close(s);
 }

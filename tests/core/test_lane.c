@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -225,6 +226,32 @@ TEST(a_silent_client_goes_when_the_head_time_out_says)
     stage_close(s);
 }
 
+static void *leave(void *lane)
+{
+    ff_lane_leave(lane);
+    return NULL;
+}
+
+TEST(a_lane_leaves_when_another_thread_or_the_master_says_so)
+{
+    struct stage *s = stage_open(8, 2);
+    int client[2] = {stage_connect(s), stage_connect(s)};
+    pthread_t thread;
+    for (int i = 0; i < 2; i++) {
+        stage_send(client[i], GET("/"));
+        CHECK(stage_read(s, client[i])[0] != '\0');
+    }
+    CHECK(pthread_create(&thread, NULL, leave, s->lane[0]) == 0 && pthread_join(thread, NULL) == 0);
+    ff_dispatcher_leave(s->d, 1);
+    stage_run(s);
+    CHECK(s->d->escrow.list[FF_LIST_PARKED].count == 2);
+    for (int i = 0; i < 2; i++) {
+        CHECK(ff_lane_wait(s->lane[i]) == -ESHUTDOWN);
+        close(client[i]);
+    }
+    stage_close(s);
+}
+
 TEST(a_lane_that_leaves_gives_back_what_is_idle_and_finishes_what_runs)
 {
     struct stage *s = stage_open(8, 1);
@@ -234,6 +261,7 @@ TEST(a_lane_that_leaves_gives_back_what_is_idle_and_finishes_what_runs)
     stage_send(half, "GET /h HTTP/1.1\r\n");
     stage_run(s);
     ff_lane_leave(s->lane[0]);
+    CHECK(ff_lane_wait(s->lane[0]) == 0);
     stage_run_master(s);
     CHECK(ff_escrow_is_in(&s->d->escrow, 1, FF_LIST_PARKED));
     stage_send(half, "Host: x\r\n\r\n");

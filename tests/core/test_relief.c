@@ -109,7 +109,8 @@ TEST(new_connections_are_accepted_although_others_always_wait)
     int client[8], newcomer;
     open_idle(s, client, 8);
     atomic_store(&s->d->page->lane[0].service_us, 50000);
-    ff_lane_leave(s->lane[0]); /* its connections go to the master, and a new worker sits down */
+    ff_lane_leave(s->lane[0]);
+    ff_lane_wait(s->lane[0]); /* its connections go to the master, and a new worker sits down */
     stage_kill(s, 0);
     stage_sit(s, 0);
     atomic_store(&s->d->page->lane[0].service_us, 50000);

@@ -1,5 +1,7 @@
 """The master's side of the core: accepts connections, keeps them in escrow and deals them to lanes."""
 
+from collections.abc import Sequence
+
 class Seat:
     """What one worker process needs to take its place at a lane; made by `Dispatcher.seat`.
 
@@ -61,8 +63,8 @@ class Dispatcher:
         handler runs) or when a lane was added to `timed_out`. None waits without limit.
         """
 
-    def lease(self) -> int:
-        """Open a fresh lane (channel, page line) and return its number. Raises OSError.
+    def lease(self, *, slot: int = 0) -> int:
+        """Open a fresh lane (channel, page line) for the worker of *slot*; return its number. Raises OSError.
 
         The lane gets no connection before `ready`.
         """
@@ -76,24 +78,30 @@ class Dispatcher:
     def rest(self, lane: int) -> None:
         """Deal nothing more to *lane*; its worker goes on with what it has."""
 
+    def leave(self, lane: int) -> None:
+        """Deal nothing more to *lane* and let it end when what runs there is finished.
+
+        What it has queued or idle goes to other lanes.
+        """
+
     def timed_out(self) -> list[int]:
         """Lanes, until `recover`, whose application was quiet for too long: kill their workers.
 
         The request is then answered 504 and not run again.
         """
 
-    def recover(self, lane: int) -> int:
-        """Put what the lane's dead worker held where it belongs; return how many requests were lost.
+    def recover(self, lanes: Sequence[int]) -> int:
+        """Put what the dead worker of *lanes* held where it belongs; return how many requests were lost.
 
         Queued and idle connections go to other lanes. A request that was inside the application is run
         again by another lane if it may be, else answered 502; a begun answer is cut.
-        The lane may then be leased to the next process (`seat`, fork, `ready`).
+        The lanes may then be leased to the next process (`seat`, fork, `ready`).
         """
 
-    def rescued(self) -> list[tuple[str, str]]:
+    def rescued(self) -> list[tuple[str, str, bool]]:
         """What the last `recover` did about requests inside the application (the first 16).
 
-        Pairs of "replayed", "refused" or "cut", and the request line.
+        Each is "replayed", "refused" or "cut", the request line, and whether it had timed out.
         """
 
     def release(self, lane: int) -> None:

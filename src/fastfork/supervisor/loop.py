@@ -18,6 +18,7 @@ from fastfork._native.dispatcher import Dispatcher
 from fastfork._version import __version__
 from fastfork.errors import FastforkError, StartError
 from fastfork.log import escape
+from fastfork.supervisor import words
 from fastfork.supervisor.binds import parse_bind
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
@@ -25,12 +26,13 @@ from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
 from fastfork.supervisor.slots import Handover, Slot
-from fastfork.supervisor.spawn import Worker, cause_of, spawn
+from fastfork.supervisor.spawn import Worker, reap_strangers, spawn
+from fastfork.supervisor.timeouts import ABORT, TimeOuts
 from fastfork.worker.main import Job
 from fastfork.worker.proxies import proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fastfork.log import Log
     from fastfork.settings import Settings
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 
 _SWIFT = 1.0
 """A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
-
-_ABORT = 1.0
-"""A worker whose request timed out has so long to print where it is."""
 
 _LOOK = 1.0
 """How often workers are looked at that may retire."""
@@ -62,6 +61,7 @@ class Master:
         self._settings = settings
         self._load = load
         self._workers = workers
+        self._threads = settings.threads
         self._log = log
         self._access_log = access_log
         self._keep_fds = keep_fds
@@ -80,7 +80,11 @@ class Master:
     def run(self) -> None:
         """Serve until a signal ends it; raise FastforkError if the first start fails."""
         settings = self._settings
-        limit = connection_limit(settings.max_connections, open_files=raise_open_files())
+        limit = connection_limit(
+            settings.max_connections,
+            open_files=raise_open_files(),
+            lanes=self._workers * self._threads,
+        )
         binds = [parse_bind(text) for text in settings.bind]
         self._proxies = proxies_of(settings)
         with ExitStack() as stack:
@@ -100,6 +104,7 @@ class Master:
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
+            self._timeouts = TimeOuts(self._dispatcher, graceful_timeout=settings.graceful_timeout)
             self._watch(self._inbox.fd, self._on_signals)
             stack.callback(self._end_workers)
             self._start()
@@ -117,11 +122,14 @@ class Master:
             self._dispatcher.listen(listener.fd)
         # What exists now is never collected: collecting would write to, and so copy, every shared page.
         gc.freeze()
-        for number in range(self._workers):
-            slot = Slot(number, lane=self._dispatcher.lease())
+        numbers = range(self._workers)
+        # By turns: consecutive connections go to different workers, then to their next threads.
+        lanes = [[self._dispatcher.lease(slot=n) for n in numbers] for _ in range(self._threads)]
+        for number, own in enumerate(zip(*lanes, strict=True)):
+            slot = Slot(number, lanes=own)
             self._slots.append(slot)
             try:
-                slot.worker = self._fork(slot, lane=slot.lane)
+                slot.worker = self._fork(slot, lanes=own)
             except OSError as error:
                 raise StartError(f"can't fork worker {number}: {error.strerror}") from None
 
@@ -130,8 +138,10 @@ class Master:
         if term_of(self._settings, chance=0.0).is_limited:
             self._look_at = time.monotonic() + _LOOK
         for slot in self._slots:
-            self._dispatcher.ready(slot.lane)
+            self._ready(slot.lanes)
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
+        if self._threads > 1:
+            count += f" x {self._threads} threads"
         self._log.info(f"{self._settings.app} runs in {count}, interface wsgi")
         for listener in self._listeners:
             self._log.info(f"Listening at: {listener.url}")
@@ -161,7 +171,7 @@ class Master:
                 self._refill(slot)
         if self._look_at is not None and self._look_at <= now:
             self._look(now)
-        self._abort_timed_out(now)
+        self._timeouts.look(worker for _, worker in self._everyone())
         for slot, worker in self._everyone():
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
@@ -171,8 +181,9 @@ class Master:
             self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
+        glance = self._timeouts.patience(worker for _, worker in self._everyone())
         times = [slot.due for slot in self._slots if slot.due is not None]
-        times += [at for at in (self._look_at, self._deadline) if at is not None]
+        times += [at for at in (self._look_at, self._deadline, glance) if at is not None]
         times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
@@ -186,10 +197,10 @@ class Master:
 
     # --- workers
 
-    def _fork(self, slot: Slot, *, lane: int) -> Worker:
+    def _fork(self, slot: Slot, *, lanes: tuple[int, ...]) -> Worker:
         job = Job(
             slot=slot.number,
-            seat=self._dispatcher.seat(lane),
+            seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
             load=self._load,
             settings=self._settings,
             servers=tuple(listener.server for listener in self._listeners),
@@ -204,10 +215,14 @@ class Master:
         self._watch(worker.pidfd, partial(self._on_end, slot, worker))
         return worker
 
+    def _ready(self, lanes: tuple[int, ...]) -> None:
+        for lane in lanes:
+            self._dispatcher.ready(lane)
+
     def _refill(self, slot: Slot) -> None:
         slot.due = None
         try:
-            slot.worker = self._fork(slot, lane=slot.lane)
+            slot.worker = self._fork(slot, lanes=slot.lanes)
         except OSError as error:
             told = self._retry(slot, healthy_for=0.0)
             self._log.error(f"can't fork worker {slot.number}: {error.strerror}; {told}")
@@ -223,7 +238,7 @@ class Master:
         if worker is not slot.worker:
             self._take_over()
         elif self._is_open:
-            self._dispatcher.ready(slot.lane)
+            self._ready(slot.lanes)
         elif not self._is_stopping and all(
             slot.worker and slot.worker.is_ready for slot in self._slots
         ):
@@ -240,13 +255,18 @@ class Master:
         else:
             slot.worker = None
         self._reap_strangers()  # they may have stood behind it
-        lost = self._dispatcher.recover(worker.lane)
-        for done, request in self._dispatcher.rescued():
-            self._log_rescued(slot, worker, done, escape(request) or "a request")
+        lost = self._dispatcher.recover(worker.lanes)
+        for done, request, is_timed_out in self._dispatcher.rescued():
+            shown = escape(request) or "a request"
+            if is_timed_out:
+                told = words.time_out(done, shown, seconds=self._settings.timeout)
+                self._log_end(slot, worker, told, is_bad=True)
+            else:
+                self._log.warning(f"worker {slot.number} {words.rescue(done, shown)}")
         if self._refusal is not None:
             return
         if self._is_stopping:
-            self._log_end(slot, worker, _told(status, lost))
+            self._log_end(slot, worker, words.end(status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
@@ -254,27 +274,11 @@ class Master:
         else:
             self._replace(slot, worker, status=status, lost=lost)
 
-    def _log_rescued(self, slot: Slot, worker: Worker, done: str, request: str) -> None:
-        if worker.is_timed_out:
-            done = "answered 504" if done == "refused" else _DONE[done]
-            told = f"timed out in {request} after {self._settings.timeout:.1f} s: {done}"
-            self._log_end(slot, worker, told, is_bad=True)
-        else:
-            self._log.warning(f"worker {slot.number} died in {request}: {_DONE[done]}")
-
-    def _abort_timed_out(self, now: float) -> None:
-        lanes = self._dispatcher.timed_out()
-        for _, worker in self._everyone() if lanes else ():
-            if worker.lane in lanes and not worker.is_timed_out:
-                worker.is_timed_out = True
-                worker.deadline = now + _ABORT
-                worker.kill(signal.SIGABRT)  # it prints where it is
-
     def _replace(self, slot: Slot, worker: Worker, *, status: int, lost: int) -> None:
         healthy_for = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
         if (status == 0 and healthy_for >= _SWIFT) or worker.is_timed_out:
             slot.due = time.monotonic()
-            told = "was killed" if worker.is_timed_out else "exited"
+            told = "was killed" if status else "exited"
             self._log_end(slot, worker, f"{told}; next one at once")
             return
         told = self._failure(worker, status, lost)
@@ -285,7 +289,7 @@ class Master:
     def _failure(self, worker: Worker, status: int, lost: int) -> str:
         if refusal := worker.refusal():
             return f"could not start: {self._shorten(refusal)}"
-        return _told(status, lost)
+        return words.end(status, lost)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
         delay = slot.backoff.delay(healthy_for=healthy_for, chance=_chance())
@@ -295,7 +299,7 @@ class Master:
     def _refuse(self, slot: Slot, worker: Worker, status: int) -> None:
         self._refusal = worker.refusal() or _DiedAtStart(
             f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
-            f" {cause_of(status)}"
+            f" {words.cause_of(status)}"
         )
         self._is_stopping = True
         self._kill_all()
@@ -322,7 +326,9 @@ class Master:
         ]
         for ready_at, slot, worker in sorted(serving, key=lambda one: one[0]):
             why = worker.term.reason_to_retire(
-                requests=self._dispatcher.lane_stats(worker.lane)["requests"],
+                requests=sum(
+                    self._dispatcher.lane_stats(lane)["requests"] for lane in worker.lanes
+                ),
                 memory=worker.memory() if worker.term.memory else 0,
                 age=now - ready_at,
             )
@@ -332,11 +338,11 @@ class Master:
 
     def _hand_over(self, slot: Slot, *, why: str) -> None:
         try:
-            lane = self._dispatcher.lease()
+            lanes = self._lease(slot)
             try:
-                successor = self._fork(slot, lane=lane)
+                successor = self._fork(slot, lanes=lanes)
             except OSError:
-                self._dispatcher.release(lane)
+                self._release(lanes)
                 raise
         except OSError as error:
             told = self._put_off(slot)
@@ -345,6 +351,20 @@ class Master:
         self._look_at = None
         self._handover = Handover(slot, why=why, successor=successor)
 
+    def _lease(self, slot: Slot) -> tuple[int, ...]:
+        lanes: list[int] = []
+        try:
+            while len(lanes) < self._threads:
+                lanes.append(self._dispatcher.lease(slot=slot.number))
+        except OSError:
+            self._release(lanes)
+            raise
+        return tuple(lanes)
+
+    def _release(self, lanes: Iterable[int]) -> None:
+        for lane in lanes:
+            self._dispatcher.release(lane)
+
     def _take_over(self) -> None:
         handover = self._handover
         if handover is None or self._is_stopping:
@@ -352,24 +372,24 @@ class Master:
         slot, successor = handover.slot, handover.other
         old = handover.take_over()
         old.deadline = time.monotonic() + self._settings.graceful_timeout
-        self._dispatcher.ready(successor.lane)
-        self._dispatcher.rest(old.lane)
-        old.kill(signal.SIGTERM)
+        self._ready(successor.lanes)
+        for lane in old.lanes:
+            self._dispatcher.leave(lane)
         self._log_end(slot, old, f"retires {handover.why}; pid {successor.pid} takes over")
 
     def _end_handover(self, handover: Handover, worker: Worker, *, status: int, lost: int) -> None:
         slot = handover.slot
         self._handover = None
         self._look_at = time.monotonic()
-        self._dispatcher.release(worker.lane)
+        self._release(worker.lanes)
         if handover.is_taken_over:
-            self._log_end(slot, worker, _told(status, lost))
+            self._log_end(slot, worker, words.end(status, lost))
         elif worker is handover.other:
             told = f"{self._failure(worker, status, lost)}; {self._put_off(slot)}"
             self._log_end(slot, worker, told, is_bad=True)
         else:
-            slot.worker, slot.lane = handover.other, handover.other.lane
-            told = f"{_told(status, lost)}; pid {handover.other.pid} takes over"
+            slot.worker, slot.lanes = handover.other, handover.other.lanes
+            told = f"{words.end(status, lost)}; pid {handover.other.pid} takes over"
             self._log_end(slot, worker, told, is_bad=True)
 
     def _put_off(self, slot: Slot) -> str:
@@ -425,22 +445,12 @@ class Master:
         worker.kill()
 
     def _too_late(self, worker: Worker | None = None) -> str:
-        if worker and worker.is_timed_out:
-            return f"did not end by SIGABRT in {_ABORT:g} s"
+        if worker and worker.is_timed_out and len(worker.lanes) == 1:
+            return f"did not end by SIGABRT in {ABORT:g} s"
         return f"still running after {self._settings.graceful_timeout:g} s"
 
     def _reap_strangers(self) -> None:
-        if os.getpid() != 1:
-            return
-        # As process 1 the master inherits every orphan of its container. Peek first: a status of our own
-        # workers belongs to `_on_end`, which the pidfd calls.
-        own = {worker.pid for _, worker in self._everyone()}
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        try:
-            while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
-                os.waitpid(ended.si_pid, 0)
-        except ChildProcessError:
-            pass  # there is nobody left, not even a worker
+        reap_strangers({worker.pid for _, worker in self._everyone()})
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -459,20 +469,5 @@ class _DiedAtStart(StartError):
     exit_code = 3
 
 
-_DONE = {
-    "replayed": "another one runs it again",
-    "refused": "answered 502",
-    "cut": "its connection was cut, the answer had begun or could not be known",
-}
-"""What became of a request whose worker died."""
-
-
 def _chance() -> float:
     return int.from_bytes(os.urandom(4), "big") / 2**32
-
-
-def _told(status: int, lost: int) -> str:
-    if status == 0 and not lost:
-        return "exited"
-    requests = f", {lost} request{'s' if lost > 1 else ''} lost" if lost else ""
-    return f"died: {cause_of(status)}{requests}"

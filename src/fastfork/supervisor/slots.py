@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Slot:
     """The place of one worker: the number stays, processes come and go."""
 
-    def __init__(self, number: int, *, lane: int) -> None:
+    def __init__(self, number: int, *, lanes: tuple[int, ...]) -> None:
         self.number = number
-        self.lane = lane
-        """Of the worker that serves, or of the next one."""
+        self.lanes = lanes
+        """Of the worker that serves, or of the next one; one for each of its threads."""
         self.backoff = Backoff()
         self.worker: Worker | None = None
         self.due: float | None = None
@@ -44,7 +44,7 @@ class Handover:
         """Make the next one the slot's worker; return the old one."""
         old = self.slot.worker
         assert old is not None
-        self.slot.worker, self.slot.lane = self.other, self.other.lane
+        self.slot.worker, self.slot.lanes = self.other, self.other.lanes
         self.other = old
         self.is_taken_over = True
         return old

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastfork.errors import AppImportError, AppNotFound, FastforkError, StartError
 from fastfork.supervisor.retirement import Term
-from fastfork.supervisor.signals import hold_back, let_through, name_of
+from fastfork.supervisor.signals import hold_back, let_through
 from fastfork.worker.main import READY, be_worker
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ _ERRORS = {error.exit_code: error for error in (AppImportError, AppNotFound)}
 class Worker:
     """A worker process, seen from the master."""
 
-    def __init__(self, pid: int, *, lane: int, pidfd: int, verdict: int) -> None:
+    def __init__(self, pid: int, *, lanes: tuple[int, ...], pidfd: int, verdict: int) -> None:
         self.pid = pid
-        self.lane = lane
+        self.lanes = lanes
         self.pidfd = pidfd
         """Readable when the process has ended."""
         self.verdict = verdict
@@ -30,7 +30,7 @@ class Worker:
         self.ready_at: float | None = None
         self.term = Term()
         self.is_timed_out = False
-        """Whether it is killed because its application took too long."""
+        """Whether it is ended because its application took too long."""
         self.deadline: float | None = None
         """When it is killed, if it has not ended by then; None: it may live."""
         self._said = b""
@@ -82,7 +82,8 @@ def spawn(job: Job) -> Worker:
         pid = os.fork()
         if pid == 0:
             be_worker(job, verdict=said)
-        return Worker(pid, lane=job.seat.lane, pidfd=_open_pidfd(pid), verdict=verdict)
+        lanes = tuple(seat.lane for seat in job.seats)
+        return Worker(pid, lanes=lanes, pidfd=_open_pidfd(pid), verdict=verdict)
     except OSError:
         os.close(verdict)
         raise
@@ -100,6 +101,14 @@ def _open_pidfd(pid: int) -> int:
         raise
 
 
-def cause_of(status: int) -> str:
-    """Return a status of `Worker.bury` in words."""
-    return name_of(-status) if status < 0 else f"exit code {status}"
+def reap_strangers(own: set[int]) -> None:
+    """Collect the orphans that a process 1 inherits from its container; *own* children are left alone."""
+    if os.getpid() != 1:
+        return
+    # Peek first: a status of our own workers is taken where their pidfds are watched.
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    try:
+        while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
+            os.waitpid(ended.si_pid, 0)
+    except ChildProcessError:
+        pass  # there is nobody left, not even a worker

@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import msgspec
@@ -23,6 +24,7 @@ from fastfork.app import users_frames
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, Log, escape
 from fastfork.slot import take_slot
+from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from fastfork.worker.proxies import Proxies
 
 READY = b"ready"
+
+SHOW_STACKS = signal.SIGRTMAX - 1
+"""Makes a worker print where all its threads are, and go on."""
 
 # The pipe takes this much in one write, without anybody reading.
 _VERDICT_ROOM = 60_000
@@ -55,7 +60,8 @@ class Job(msgspec.Struct, frozen=True):
     """What the master tells a worker; it crosses the fork as it is."""
 
     slot: int
-    seat: Seat
+    seats: tuple[Seat, ...]
+    """One for each thread."""
     load: Callable[[], Callable[..., Any]]
     settings: Settings
     servers: tuple[tuple[str, str], ...]
@@ -83,21 +89,28 @@ def be_worker(job: Job, *, verdict: int) -> NoReturn:
 def _work(job: Job, *, verdict: int) -> int:
     try:
         application = job.load()
-        lane = _sit_down(job)
+        lanes = [_sit_down(job, seat) for seat in job.seats]
     except FastforkError as error:
         told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")
         _say(verdict, told[:_VERDICT_ROOM])
         return error.exit_code
     gc.freeze()
-    os.register_at_fork(after_in_child=lane.detach)
-    signal.signal(signal.SIGTERM, lambda number, frame: lane.drain())
+    within = job.settings.graceful_timeout
+    crew = Crew(lanes, partial(_serve, job, application), leave=partial(_leave, 0, within=within))
+    os.register_at_fork(after_in_child=crew.detach)
+    signal.signal(signal.SIGTERM, lambda number, frame: crew.leave())
     # A signal that comes just before the lane waits would be seen only after its next event.
-    signal.set_wakeup_fd(lane.wakeup_fd, warn_on_full_buffer=False)
-    # The lane hears of the master's end between two requests; this is for one that never ends.
-    signal.signal(signal.SIGRTMAX, lambda number, frame: _end_within(job.settings.graceful_timeout))
-    lane.follow(signal.SIGRTMAX)
+    signal.set_wakeup_fd(lanes[0].wakeup_fd, warn_on_full_buffer=False)
+    # The lanes hear of the master's end between two requests; this is for one that never ends.
+    signal.signal(signal.SIGRTMAX, lambda number, frame: _end_within(within))
+    lanes[0].follow(signal.SIGRTMAX)
     _say(verdict, READY)
     os.close(verdict)
+    crew.serve()
+    return 0
+
+
+def _serve(job: Job, application: Callable[..., Any], lane: Lane) -> None:
     wsgi.serve(
         lane,
         application,
@@ -107,8 +120,8 @@ def _work(job: Job, *, verdict: int) -> int:
         on_access=job.access_log.write if job.access_log else None,
         root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
+        multithread=job.settings.threads != 1,
     )
-    return 0
 
 
 def _say(verdict: int, what: bytes) -> None:
@@ -118,10 +131,10 @@ def _say(verdict: int, what: bytes) -> None:
         pass  # the master is gone: the lane will tell
 
 
-def _sit_down(job: Job) -> Lane:
+def _sit_down(job: Job, seat: Seat) -> Lane:
     settings = job.settings
     return Lane(
-        job.seat,
+        seat,
         head_timeout=settings.head_timeout,
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,
@@ -140,7 +153,8 @@ def _sit_down(job: Job) -> Lane:
 
 
 def _drop_masters(job: Job, *, verdict: int) -> None:
-    close_all_but({0, 1, 2, verdict, job.log.fd, *job.seat.fds, *job.keep_fds} | _log_fds(job))
+    seats = {fd for seat in job.seats for fd in seat.fds}
+    close_all_but({0, 1, 2, verdict, job.log.fd, *job.keep_fds} | seats | _log_fds(job))
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
@@ -153,6 +167,7 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     # Where it is when a signal kills it: a crash, or a request that timed out (SIGABRT). Works whoever
     # holds the GIL.
     faulthandler.enable(job.log.fd, all_threads=True)
+    faulthandler.register(SHOW_STACKS, job.log.fd, all_threads=True)
     atexit._clear()
     take_slot(job.slot)
 

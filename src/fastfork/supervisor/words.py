@@ -1,0 +1,35 @@
+"""What the log says of a worker's end and of its requests. Pure."""
+
+from __future__ import annotations
+
+from fastfork.supervisor.signals import name_of
+
+_DONE = {
+    "replayed": "another one runs it again",
+    "refused": "answered 502",
+    "cut": "its connection was cut, the answer had begun or could not be known",
+}
+
+
+def cause_of(status: int) -> str:
+    """Return a status of `Worker.bury` in words."""
+    return name_of(-status) if status < 0 else f"exit code {status}"
+
+
+def end(status: int, lost: int) -> str:
+    """Return how a worker ended with *status*, and how many requests were *lost* with it."""
+    if status == 0 and not lost:
+        return "exited"
+    requests = f", {lost} request{'s' if lost > 1 else ''} lost" if lost else ""
+    return f"died: {cause_of(status)}{requests}"
+
+
+def rescue(done: str, request: str) -> str:
+    """Return what became of *request* when its worker died (*done* as `Dispatcher.rescued` has it)."""
+    return f"died in {request}: {_DONE[done]}"
+
+
+def time_out(done: str, request: str, *, seconds: float) -> str:
+    """Return what became of *request*, that had taken more than *seconds*."""
+    told = "answered 504" if done == "refused" else _DONE[done]
+    return f"timed out in {request} after {seconds:.1f} s: {told}"
