@@ -164,6 +164,15 @@ void ff_keeper_expire(struct ff_dispatcher *d)
             ff_keeper_release(d, d->escrow.list[TIMED[i]].first, false);
 }
 
+/* When its request has timed out, if it gets no further: the dispatcher finds out by itself then.
+ */
+static int64_t time_out_ms(const struct ff_dispatcher *d, size_t i)
+{
+    int64_t since_us = atomic_load_explicit(&d->page->lane[i].progress_us, memory_order_relaxed);
+    bool is_any = d->timeout_us > 0 && since_us > 0 && !d->lane[i]->is_timed_out;
+    return is_any ? (since_us + d->timeout_us) / 1000 + 1 : INT64_MAX;
+}
+
 /* When to look at lane `i` again: soon while it holds something that could have to be taken back,
  * ever less often while there is nothing to be had. What it closes, it gives up without ringing. */
 static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
@@ -171,8 +180,10 @@ static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
     uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
     if (held == 0)
         return INT64_MAX;
-    if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed))
-        return d->now_ms + COLLECT_MS;
+    if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed)) {
+        int64_t at = time_out_ms(d, i);
+        return at < d->now_ms + COLLECT_MS ? at : d->now_ms + COLLECT_MS;
+    }
     return d->now_ms + (fruitless < 5 ? TICK_MS << fruitless : TICK_MAX_MS);
 }
 

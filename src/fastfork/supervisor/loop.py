@@ -171,7 +171,7 @@ class Master:
                 self._refill(slot)
         if self._look_at is not None and self._look_at <= now:
             self._look(now)
-        self._timeouts.look(worker for _, worker in self._everyone())
+        self._timeouts.look([worker for _, worker in self._everyone()])
         for slot, worker in self._everyone():
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
@@ -181,7 +181,7 @@ class Master:
             self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
-        glance = self._timeouts.patience(worker for _, worker in self._everyone())
+        glance = self._timeouts.next_look()
         times = [slot.due for slot in self._slots if slot.due is not None]
         times += [at for at in (self._look_at, self._deadline, glance) if at is not None]
         times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
@@ -445,7 +445,7 @@ class Master:
         worker.kill()
 
     def _too_late(self, worker: Worker | None = None) -> str:
-        if worker and worker.is_timed_out and len(worker.lanes) == 1:
+        if worker and worker.is_timed_out and not self._timeouts.spares(worker):
             return f"did not end by SIGABRT in {ABORT:g} s"
         return f"still running after {self._settings.graceful_timeout:g} s"
 

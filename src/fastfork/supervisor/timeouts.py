@@ -27,32 +27,40 @@ class TimeOuts:
     def __init__(self, dispatcher: Dispatcher, *, graceful_timeout: float) -> None:
         self._dispatcher = dispatcher
         self._graceful_timeout = graceful_timeout
+        self._finishing: list[Worker] = []
+        """Those whose other threads still have something to finish."""
 
     def look(self, workers: Iterable[Worker]) -> None:
         """End each of *workers* that hangs: at once, or when its other threads have finished."""
         hung = self._dispatcher.timed_out()
-        for worker in workers if hung else ():
+        if not hung:
+            return
+        self._finishing = [worker for worker in workers if worker in self._finishing]
+        for worker in workers:
             others = [lane for lane in worker.lanes if lane not in hung]
-            if len(others) == len(worker.lanes):
-                continue
-            if not worker.is_timed_out:
+            if len(others) < len(worker.lanes) and not worker.is_timed_out:
                 self._begin(worker, others)
-            if len(worker.lanes) > 1 and not any(map(self._is_working, others)):
+            elif worker in self._finishing and not any(map(self._is_working, others)):
                 worker.kill()
 
-    def patience(self, workers: Iterable[Worker]) -> float | None:
-        """Return when to look again, or None if nothing but the dispatcher can tell."""
-        is_near = any(worker.is_timed_out and len(worker.lanes) > 1 for worker in workers)
-        return time.monotonic() + _GLANCE if is_near else None
+    def next_look(self) -> float | None:
+        """Return when to look again, or None if the dispatcher will tell."""
+        return time.monotonic() + _GLANCE if self._finishing else None
+
+    def spares(self, worker: Worker) -> bool:
+        """Return whether *worker* may finish what its other threads run."""
+        return worker in self._finishing
 
     def _begin(self, worker: Worker, others: list[int]) -> None:
         worker.is_timed_out = True
-        worker.deadline = time.monotonic() + (self._graceful_timeout if others else ABORT)
-        if len(worker.lanes) == 1:
+        if not others:
+            worker.deadline = time.monotonic() + ABORT
             worker.kill(signal.SIGABRT)  # it prints where it is
             return
+        worker.deadline = time.monotonic() + self._graceful_timeout
         worker.kill(SHOW_STACKS)
-        for lane in worker.lanes:  # what runs on the others is finished
+        self._finishing.append(worker)
+        for lane in worker.lanes:
             self._dispatcher.leave(lane)
 
     def _is_working(self, lane: int) -> bool:
