@@ -61,6 +61,7 @@ cdef extern from "dispatcher.h" nogil:
         ff_escrow escrow
         int bell
         c_bool is_listening
+        int policy
         size_t lanes
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats

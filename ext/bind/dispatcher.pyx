@@ -33,6 +33,9 @@ from c_seat cimport ff_seat
 from check cimport check
 
 
+# By enum ff_policy.
+POLICIES = ("round-robin", "least-loaded", "ip-hash")
+
 cdef enum:
     LANES_MAX = 64  # of one worker
 
@@ -69,6 +72,7 @@ cdef class Dispatcher:
         double keep_alive,
         double silence,
         double timeout=0,
+        str dispatch="round-robin",
         bint replay=True,
     ):
         if self.core != NULL:
@@ -84,6 +88,7 @@ cdef class Dispatcher:
         )
         self.core.timeout_us = <long long>(timeout * 1e6)
         self.core.may_replay = replay
+        self.core.policy = POLICIES.index(dispatch)
 
     def __dealloc__(self):
         if self.core != NULL and self.pid == getpid():

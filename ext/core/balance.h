@@ -33,12 +33,27 @@ uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
  * Without it a new connection never gets in while kept-alive ones keep all lanes running. */
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
 
+/* Who gets the next connection, of those that have room. */
+enum ff_policy {
+    FF_POLICY_ROUND_ROBIN,  /* whose turn it is */
+    FF_POLICY_LEAST_LOADED, /* who has the least; whose turn it is, of several */
+    FF_POLICY_IP_HASH       /* a lane of the slot that the client's address belongs to */
+};
+
 /* Rotation. `owed` counts the turns that lanes lost because they had no room: they get them, at
  * most FF_OWED_MAX, when they have some. So all lanes get the same in the end, and none gets what
  * it can't serve now. NULL: nobody is owed anything.
  *
  * Whose turn is it? The lane, or -1 when none has room. */
 int ff_balance_pick(const uint32_t *room, const uint32_t *owed, size_t lanes, size_t cursor);
+
+/* The lane with the least `load` of those with `room`, from the cursor on; -1 when none has room.
+ */
+int ff_balance_pick_least(const uint32_t *room, const uint32_t *load, size_t lanes, size_t cursor);
+
+/* The slot that all connections from `address` go to while it is open; -1 when none is. When slots
+ * come or go, only the clients of those move (rendezvous hashing). */
+int ff_balance_home(const uint8_t address[16], const bool *is_open, size_t slots);
 
 /* `lane` was picked and has got something: the turn moves on. */
 void ff_balance_turn(uint32_t *owed, size_t lanes, size_t *cursor, size_t lane);

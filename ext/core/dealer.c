@@ -34,10 +34,14 @@ static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
 static bool look_at_all(struct ff_dispatcher *d)
 {
     bool any = false;
+    memset(d->is_open, 0, d->slots * sizeof(*d->is_open));
     for (size_t i = 0; i < d->lanes; i++) {
         struct ff_balance_lane lane = look(d, i);
         d->credit[i] = ff_balance_credit(&lane);
         d->spare[i] = ff_balance_spare(&lane);
+        d->load[i] = lane.queued + lane.running;
+        if (d->lane[i]->is_ready && !d->lane[i]->is_stuck)
+            d->is_open[d->lane[i]->slot] = true;
         if (!d->lane[i]->is_ready)
             d->owed[i] = 0; /* nobody is there to make it good to */
         any = any || d->credit[i] > 0 || d->spare[i] > 0;
@@ -45,11 +49,35 @@ static bool look_at_all(struct ff_dispatcher *d)
     return any;
 }
 
-/* Whose turn it is: of those with credit, else of those with a place to spare. */
+/* Who is next, by whom the policy prefers of those with credit, else of those with a place to
+ * spare. */
 static int choose(const struct ff_dispatcher *d)
 {
+    if (d->policy == FF_POLICY_LEAST_LOADED) {
+        int lane = ff_balance_pick_least(d->credit, d->load, d->lanes, d->cursor);
+        return lane >= 0 ? lane : ff_balance_pick_least(d->spare, d->load, d->lanes, d->cursor);
+    }
     int lane = ff_balance_pick(d->credit, d->owed, d->lanes, d->cursor);
     return lane >= 0 ? lane : ff_balance_pick(d->spare, NULL, d->lanes, d->cursor);
+}
+
+/* A lane of the slot that the connection's client belongs to; -1 when all of them are full. */
+static int choose_home(const struct ff_dispatcher *d, uint32_t id)
+{
+    const struct ff_peer *peer = &d->page->conn[id].peer;
+    uint32_t room[FF_LANES_MAX];
+    if (peer->family == 0)
+        return choose(d); /* a unix socket: nobody is told from the others */
+    int home = ff_balance_home(peer->address, d->is_open, d->slots);
+    const uint32_t *rooms[] = {d->credit, d->spare};
+    for (int tier = 0; home >= 0 && tier < 2; tier++) {
+        for (size_t i = 0; i < d->lanes; i++)
+            room[i] = d->lane[i]->slot == home ? rooms[tier][i] : 0;
+        int lane = ff_balance_pick_least(room, d->load, d->lanes, d->cursor);
+        if (lane >= 0)
+            return lane;
+    }
+    return -1;
 }
 
 /* ---- sending ---- */
@@ -108,9 +136,11 @@ static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
     lane->dealt_in_all++;
     lane->is_stalled = false;
     lane->fruitless = 0;
-    ff_balance_turn(d->credit[i] > 0 ? d->owed : NULL, d->lanes, &d->cursor, i);
+    bool is_owed = d->policy == FF_POLICY_ROUND_ROBIN && d->credit[i] > 0;
+    ff_balance_turn(is_owed ? d->owed : NULL, d->lanes, &d->cursor, i);
     d->credit[i] -= d->credit[i] > 0;
     d->spare[i] = 0;
+    d->load[i]++;
     d->stats.dealt++;
     if (++lane->batched == FF_CHANNEL_BATCH)
         send_batch(d, i);
@@ -187,14 +217,19 @@ static bool all_full(struct ff_dispatcher *d)
     return false;
 }
 
-void ff_dealer_deal(struct ff_dispatcher *d)
+/* All that waits has been looked at, and each finds its slot full. As all_full. */
+static bool all_blocked(struct ff_dispatcher *d)
 {
-    d->is_full = false;
-    atomic_store(&d->page->all_full, 0);
+    if (atomic_exchange(&d->page->all_full, 1))
+        return true;
     look_at_all(d);
-    if (!d->is_listening && d->starved_until_ms == 0) /* not polled: only trying tells */
-        for (size_t i = 0; i < d->listeners; i++)
-            d->listener[i].is_readable = true;
+    return false;
+}
+
+/* Deals connection after connection, as long as there are some that a lane has room for. */
+static void deal_all(struct ff_dispatcher *d)
+{
+    uint32_t aside = 0; /* connections in a row that could not be dealt */
     for (int n = 0; n < DEALS_PER_PASS; n++) {
         int lane = choose(d);
         if (lane < 0) {
@@ -205,8 +240,32 @@ void ff_dealer_deal(struct ff_dispatcher *d)
         uint32_t id = next_conn(d);
         if (!id)
             break;
-        deal_one(d, id, (uint16_t)lane);
+        if (d->policy == FF_POLICY_IP_HASH)
+            lane = choose_home(d, id);
+        if (lane >= 0) {
+            deal_one(d, id, (uint16_t)lane);
+            aside = 0;
+            continue;
+        }
+        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING,
+                       d->now_ms); /* others must not wait for it */
+        if (++aside <= d->escrow.list[FF_LIST_WAITING].count)
+            continue;
+        if ((d->is_blocked = all_blocked(d)))
+            break;
+        aside = 0;
     }
+}
+
+void ff_dealer_deal(struct ff_dispatcher *d)
+{
+    d->is_full = d->is_blocked = false;
+    atomic_store(&d->page->all_full, 0);
+    look_at_all(d);
+    if (!d->is_listening && d->starved_until_ms == 0) /* not polled: only trying tells */
+        for (size_t i = 0; i < d->listeners; i++)
+            d->listener[i].is_readable = true;
+    deal_all(d);
     for (size_t i = 0; i < d->lanes; i++)
         if (d->lane[i]->batched > 0)
             send_batch(d, (uint16_t)i);

@@ -125,7 +125,7 @@ static int free_lane(struct ff_dispatcher *d)
 
 int ff_dispatcher_lease(struct ff_dispatcher *d, uint16_t slot)
 {
-    int i = free_lane(d);
+    int i = slot < FF_LANES_MAX ? free_lane(d) : -EINVAL;
     if (i < 0)
         return i;
     struct ff_master_lane *lane = d->lane[i];
@@ -133,6 +133,8 @@ int ff_dispatcher_lease(struct ff_dispatcher *d, uint16_t slot)
     if (r == 0)
         r = ff_channel_open(&lane->send_end, &lane->receive_end);
     lane->slot = slot;
+    if (slot >= d->slots)
+        d->slots = (size_t)slot + 1;
     return r < 0 ? r : i;
 }
 
@@ -233,7 +235,7 @@ static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
     if (d->starved_until_ms && d->starved_until_ms < at)
         at = d->starved_until_ms;
     if (d->escrow.list[FF_LIST_WAITING].count > 0) {
-        if (!d->is_full)
+        if (!d->is_full && !d->is_blocked)
             return 0; /* the pass ended at its budget */
         if (d->now_ms + FULL_TICK_MS <
             at) /* the bell wakes us; this is for a lane that died ringing */

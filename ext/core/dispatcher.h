@@ -8,6 +8,7 @@
 #ifndef FF_DISPATCHER_H
 #define FF_DISPATCHER_H
 
+#include "balance.h"
 #include "channel.h"
 #include "escrow.h"
 #include "rescue.h"
@@ -69,14 +70,19 @@ struct ff_dispatcher {
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
     bool is_full;             /* no lane has room */
-    bool is_closing;          /* never accept again */
-    bool is_ending;           /* lanes end when nothing waits for them */
-    bool turn;                /* alternates between accepting and dealing again */
+    bool is_blocked;          /* some lane has, but none that what waits may go to */
+    enum ff_policy policy;
+    bool is_closing; /* never accept again */
+    bool is_ending;  /* lanes end when nothing waits for them */
+    bool turn;       /* alternates between accepting and dealing again */
     size_t listeners, next_listener;
     struct ff_listener listener[FF_LISTENERS_MAX];
     size_t lanes, cursor; /* lanes: highest number leased so far, plus one */
     /* what the lanes may get in this pass of dealing: first, and when nobody has credit */
     uint32_t credit[FF_LANES_MAX], spare[FF_LANES_MAX];
+    uint32_t load[FF_LANES_MAX];               /* what they have, running and queued */
+    bool is_open[FF_LANES_MAX];                /* by slot: a lane of it is ready and not stuck */
+    size_t slots;                              /* highest number of one, plus one */
     uint32_t owed[FF_LANES_MAX];               /* turns that lanes lost: balance.h */
     struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
     struct ff_dispatcher_stats stats;

@@ -62,6 +62,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             " for applications that are thread-safe and wait a lot",
         ),
     ] = 1
+    dispatch: Annotated[
+        Literal["auto", "round-robin", "least-loaded", "ip-hash"],
+        Meta(
+            description="who gets the next connection, of the workers that can serve it now: round-robin, by"
+            " turns; least-loaded, who has the fewest; ip-hash, the same client always the same worker, even"
+            " if it has to wait (behind a proxy all clients are one); auto is round-robin",
+            extra={"metavar": "POLICY"},
+        ),
+    ] = "auto"
     backlog: Annotated[
         int,
         Meta(ge=1, le=65_535, description="connections that may wait in the kernel's queue"),

@@ -66,6 +66,41 @@ TEST(no_room_anywhere_is_told_and_moves_nothing)
     CHECK(cursor == 1);
 }
 
+TEST(the_least_loaded_lane_with_room_is_picked_and_equals_take_turns)
+{
+    static const struct {
+        uint32_t room[4], load[4];
+        size_t cursor;
+        int lane;
+    } table[] = {
+        {{9, 9, 9, 9}, {0, 0, 0, 0}, 0, 0}, {{9, 9, 9, 9}, {0, 0, 0, 0}, 2, 2},
+        {{9, 9, 9, 9}, {3, 1, 2, 1}, 0, 1}, {{9, 9, 9, 9}, {3, 1, 2, 1}, 2, 3},
+        {{9, 0, 9, 9}, {3, 0, 2, 4}, 0, 2}, {{0, 0, 0, 0}, {0, 0, 0, 0}, 1, -1},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+        CHECK(ff_balance_pick_least(table[i].room, table[i].load, 4, table[i].cursor) ==
+              table[i].lane);
+}
+
+TEST(an_address_has_one_home_and_moves_only_when_that_closes)
+{
+    bool is_open[8] = {1, 1, 1, 1, 1, 1, 1, 1}, none[8] = {0};
+    uint32_t got[8] = {0};
+    for (int i = 0; i < 4000; i++) {
+        uint8_t address[16] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
+        int home = ff_balance_home(address, is_open, 8);
+        got[home]++;
+        CHECK(ff_balance_home(address, is_open, 8) == home);
+        is_open[3] = false;
+        CHECK(home == 3 ? ff_balance_home(address, is_open, 8) != 3
+                        : ff_balance_home(address, is_open, 8) == home);
+        is_open[3] = true;
+        CHECK(ff_balance_home(address, none, 8) == -1);
+    }
+    for (int i = 0; i < 8; i++)
+        CHECK(got[i] > 400 && got[i] < 600);
+}
+
 TEST(a_lane_that_lost_its_turns_gets_them_when_it_has_room)
 {
     uint32_t room[3] = {9, 0, 9}, owed[3] = {0}, got[3] = {0};

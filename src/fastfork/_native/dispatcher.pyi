@@ -28,14 +28,16 @@ class Dispatcher:
         keep_alive: float,
         silence: float,
         timeout: float = 0.0,
+        dispatch: str = "round-robin",
         replay: bool = True,
     ) -> None:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
         connection that was answered may stay quiet, *silence* one that never said anything, *timeout* an
-        application that has a request (0: any). Without *replay*, a request whose worker died is answered
-        502 and never run again. Raises OSError.
+        application that has a request (0: any). *dispatch* ("round-robin", "least-loaded", "ip-hash") says
+        who gets the next connection, of those that have room. Without *replay*, a request whose worker died
+        is answered 502 and never run again. Raises OSError.
         """
 
     def listen(self, fd: int) -> int:

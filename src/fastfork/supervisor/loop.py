@@ -101,6 +101,7 @@ class Master:
                 keep_alive=settings.keep_alive,
                 silence=settings.head_timeout,
                 timeout=settings.timeout,
+                dispatch="round-robin" if settings.dispatch == "auto" else settings.dispatch,
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
