@@ -228,7 +228,8 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
     return true;
 }
 
-static void relieve_lane(struct ff_dispatcher *d, uint16_t i)
+/* True when the channel was emptied, with whatever was said through it. */
+static bool relieve_lane(struct ff_dispatcher *d, uint16_t i)
 {
     uint32_t held = d->escrow.list[i].count, taken = 0;
     for (uint32_t n = 0; n < held && n < FF_RELIEF_MAX; n++)
@@ -236,6 +237,7 @@ static void relieve_lane(struct ff_dispatcher *d, uint16_t i)
     if (taken > 0)
         ff_keeper_empty_channel(d->lane[i]);
     d->lane[i]->fruitless = taken > 0 ? 0 : d->lane[i]->fruitless + 1;
+    return taken > 0;
 }
 
 /* Has it left a deal unclaimed for too long, outside any request? */
@@ -271,12 +273,12 @@ void ff_keeper_relieve(struct ff_dispatcher *d)
     for (uint16_t i = 0; i < d->lanes; i++) {
         if (d->lane[i]->send_end < 0 || (d->escrow.list[i].count == 0 && !d->lane[i]->is_stuck))
             continue;
-        bool was_stuck = d->lane[i]->is_stuck, stuck = is_stuck(d, i);
+        bool was_stuck = d->lane[i]->is_stuck, stuck = is_stuck(d, i), is_emptied = false;
         if (stuck || ff_dealer_is_overdue(d, i))
-            relieve_lane(d, i);
+            is_emptied = relieve_lane(d, i);
         else
             d->lane[i]->fruitless = 0;
-        if (stuck && !was_stuck) /* in rotation again when it answers */
+        if (stuck && (!was_stuck || is_emptied)) /* in rotation again when it answers */
             ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_PING);
     }
 }

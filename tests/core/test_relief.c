@@ -199,6 +199,27 @@ TEST(a_pass_takes_back_a_bounded_number)
     stage_close(s);
 }
 
+TEST(a_stuck_lane_is_asked_again_when_what_was_asked_is_taken_out_of_its_channel)
+{
+    struct stage *s = stage_open(512, 1);
+    enum { N = 200 };
+    int client[N], other;
+    open_idle(s, client, N);
+    struct ff_lane *stopped = s->lane[0];
+    s->lane[0] = NULL;
+    s->d->stuck_us = 1000;
+    other = stage_connect(s);
+    stage_send(other, GET("/s"));
+    stage_run(s); /* more than one pass: the second one empties the channel again */
+    CHECK(s->d->lane[0]->is_stuck && s->d->escrow.list[0].count == 0);
+    s->lane[0] = stopped;
+    s->d->stuck_us = 60000000;
+    CHECK(strstr(stage_read(s, other), "0 /s"));
+    close_all(client, N);
+    close(other);
+    stage_close(s);
+}
+
 TEST(nothing_ticks_when_nothing_could_be_taken_back)
 {
     struct stage *s = stage_open(8, 1);
