@@ -40,6 +40,7 @@ cdef extern from "conn.h" nogil:
     struct ff_conn_limits:
         ff_http_limits http
         size_t body_buffer
+        uint32_t requests, rate
 
 
 cdef extern from "lane.h" nogil:

@@ -50,6 +50,8 @@ cdef class Lane:
         relays,
         trusted,
         size_t body_buffer,
+        unsigned int limit_requests=0,
+        unsigned int rate=0,
         bint refuse_underscores=False,
         unsigned int limit_head,
         unsigned int limit_line,
@@ -65,6 +67,8 @@ cdef class Lane:
         config.wait_ms[FF_WAIT_WRITE] = <long long>(write_timeout * 1000)
         config.wait_ms[FF_WAIT_PARK] = <long long>(linger * 1000)
         config.limits.body_buffer = body_buffer
+        config.limits.requests = limit_requests
+        config.limits.rate = rate
         config.limits.http.head = limit_head
         config.limits.http.line = limit_line
         config.limits.http.field = limit_field

@@ -3,6 +3,8 @@
 #include "crash.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -144,6 +146,14 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
     size_t of_out = (size_t)sent < queued ? (size_t)sent : queued;
     ff_buffer_consume(out, of_out);
     return sent - (ssize_t)of_out;
+}
+
+uint64_t ff_conn_taken(const struct ff_conn *c)
+{
+    int waiting = 0;
+    if (ioctl(c->fd, SIOCOUTQ, &waiting) < 0)
+        return c->sent;
+    return c->sent - (uint64_t)waiting;
 }
 
 bool ff_conn_close(struct ff_conn *c)

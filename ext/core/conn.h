@@ -13,6 +13,7 @@
 #include "http_forwarded.h"
 #include "http_request.h"
 #include "http_response.h"
+#include "pace.h"
 
 #include <sys/types.h>
 
@@ -27,9 +28,10 @@ struct ff_work {
     struct ff_http_forwarded forwarded; /* set only if request.is_forwarded */
     size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
-    bool is_begun;   /* octets have gone out since the request began to run */
-    uint32_t block;  /* of the lane's memory, that `in` begins in; 0: none */
-    struct ff_work *next; /* in the lane's list of spare ones */
+    struct ff_pace reading, writing; /* of the body, and of the answer, as the client goes along */
+    bool is_begun;                   /* octets have gone out since the request began to run */
+    uint32_t block;                  /* of the lane's memory, that `in` begins in; 0: none */
+    struct ff_work *next;            /* in the lane's list of spare ones */
 };
 
 enum ff_phase {
@@ -62,6 +64,8 @@ struct ff_conn {
 struct ff_conn_limits {
     struct ff_http_limits http;
     size_t body_buffer;
+    uint32_t requests; /* on one connection; 0: any number */
+    uint32_t rate;     /* octets a second, in a body and in an answer; 0: any */
 };
 
 /* Will the next read go to memory that nobody sees after our death? */
@@ -92,6 +96,9 @@ bool ff_conn_has_whole_body(const struct ff_conn *c);
  * Octets of the latter that went out; -EAGAIN when nothing did, or -errno of a broken
  * connection. */
 ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
+
+/* Octets of what was sent that the client's side has taken. */
+uint64_t ff_conn_taken(const struct ff_conn *c);
 
 /* Shuts the connection down and closes our copy: both directions when nothing can get lost by
  * it, else only our sending one. True when only half was shut and somebody must read on to the

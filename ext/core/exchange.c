@@ -20,10 +20,17 @@ static void tell_progress(const struct ff_lane *lane)
 static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
 {
     int64_t ms = lane->config.wait_ms[is_write ? FF_WAIT_WRITE : FF_WAIT_BODY];
+    struct ff_pace_rule rule = ff_tenure_pace(lane, is_write);
+    struct ff_pace *pace = is_write ? &c->work->writing : &c->work->reading;
+    ff_pace_wait(pace, &rule, ff_clock_us(), is_write ? ff_conn_taken(c) : c->received);
     atomic_store_explicit(&lane->line->progress_us, 0, memory_order_relaxed);
     int r = ff_sock_await(c->fd, is_write, ms > 0 ? (int)ms : -1);
     tell_progress(lane);
-    return r;
+    bool goes_on =
+        ff_pace_goes_on(pace, &rule, ff_clock_us(), is_write ? ff_conn_taken(c) : c->received);
+    if (r == -ETIMEDOUT && goes_on)
+        return 0; /* it reads, though not enough for the kernel to tell */
+    return r == 0 && !goes_on ? -ETIMEDOUT : r;
 }
 
 /* Reads until there is content or its end. */
@@ -72,6 +79,9 @@ ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size
 bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c)
 {
     const struct ff_page *page = lane->config.seat.page;
+    uint32_t most = lane->config.limits.requests;
+    if (most > 0 && ff_tenure_line(lane, c)->requests + 1 >= most)
+        return false;
     return c->work->request.keep_alive && ff_conn_has_whole_body(c) &&
            lane->mode != FF_LANE_ENDING &&
            !atomic_load_explicit(&page->is_ending, memory_order_relaxed);

@@ -214,7 +214,7 @@ static void expire(struct ff_lane *lane)
         else if (!c->is_flushing && c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
         else if (c->is_flushing)
-            ff_tenure_close(lane, c);
+            ff_tenure_look(lane, c);
         else
             ff_tenure_refuse(lane, c, 408);
     }

@@ -190,6 +190,27 @@ static bool must_give_way(const struct ff_lane *lane)
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
 }
 
+/* Begins to wait for a client inside a body or an answer. In the milliseconds of the deadlines, so
+ * that a stall is over when its deadline says so. */
+static void wait_for_client(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_pace_rule rule = ff_tenure_pace(lane, c->is_flushing);
+    if (c->is_flushing)
+        ff_pace_wait(&c->work->writing, &rule, lane->now_ms * 1000, ff_conn_taken(c));
+    else if (c->phase == FF_PHASE_BODY)
+        ff_pace_wait(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
+}
+
+/* Has the client kept up with what we wait for? */
+static bool keeps_up(const struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_pace_rule rule = ff_tenure_pace(lane, c->is_flushing);
+    if (c->is_flushing)
+        return ff_pace_goes_on(&c->work->writing, &rule, lane->now_ms * 1000, ff_conn_taken(c));
+    return c->phase != FF_PHASE_BODY ||
+           ff_pace_goes_on(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
+}
+
 /* Lets the connection wait for its client: to say more, or to take our output. */
 static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
@@ -204,6 +225,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
         return;
     }
     set_deadline(lane, c, was);
+    wait_for_client(lane, c);
     if (is_quiet)
         take_work_back(lane, c);
     set_state(lane, c, c->is_flushing ? FF_FLUSH : is_quiet ? FF_IDLE : FF_READING);
@@ -213,7 +235,7 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     struct ff_buffer *out = &c->work->out;
     struct ff_conn_line *line = ff_tenure_line(lane, c);
-    ssize_t r = 0;
+    ssize_t r = c->is_flushing && !keeps_up(lane, c) ? -ETIMEDOUT : 0;
     bool is_planned = ff_buffer_len(out) > 0 && c->sent == ff_progress_base(line)->tx;
     if (is_planned)
         plan(lane, c);
@@ -226,12 +248,22 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
             plan(lane, c);
         ff_progress_commit(line);
     }
-    if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
+    if (r == -ETIMEDOUT)
+        ff_tenure_reset(lane, c); /* what the kernel still holds for it goes, too */
+    else if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
         ff_tenure_close(lane, c);
     else if (c->is_flushing || c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
         rest(lane, c, was);
     else if (ff_tenure_advance(lane, c)) /* a pipelined request had to wait for the output */
         lane->again = c;
+}
+
+void ff_tenure_look(struct ff_lane *lane, struct ff_conn *c)
+{
+    if (keeps_up(lane, c))
+        set_deadline(lane, c, c->phase);
+    else
+        ff_tenure_reset(lane, c);
 }
 
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)
@@ -297,6 +329,8 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
 {
     uint8_t was = c->phase;
     int verdict = advance(lane, c);
+    if (was != FF_PHASE_BODY)
+        c->work->reading.since_us = c->work->writing.since_us = 0;
     if (verdict == FF_HTTP_DONE) {
         ff_deadlines_clear(&c->deadline);
         c->work->response.out = NULL;
@@ -322,9 +356,11 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
     if (c->work && (!had_work || ff_conn_leaves_block(c)))
         ff_progress_lend(ff_tenure_line(lane, c), ff_conn_leaves_block(c) ? 0 : c->work->block);
     ssize_t n = c->work ? ff_conn_receive(c) : -ENOMEM;
-    if (n > 0)
+    if (n > 0 && keeps_up(lane, c))
         return ff_tenure_advance(lane, c);
-    if (n == -EAGAIN)
+    if (n > 0)
+        ff_tenure_refuse(lane, c, 408);
+    else if (n == -EAGAIN)
         rest(lane, c, c->phase);
     else
         ff_tenure_close(lane, c);

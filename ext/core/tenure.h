@@ -39,6 +39,17 @@ void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c);
  * socket. `was` is the phase before this input. */
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was);
 
+/* The socket has not taken our output for a while: cuts the connection, unless its client goes on
+ * reading what the kernel holds. */
+void ff_tenure_look(struct ff_lane *lane, struct ff_conn *c);
+
+/* How fast a client must read, if `is_write`, or send a body. */
+static inline struct ff_pace_rule ff_tenure_pace(const struct ff_lane *lane, bool is_write)
+{
+    int64_t grace_ms = lane->config.wait_ms[is_write ? FF_WAIT_WRITE : FF_WAIT_BODY];
+    return (struct ff_pace_rule){.grace_us = grace_ms * 1000, .per_s = lane->config.limits.rate};
+}
+
 /* Answers with the server's own page for `status` and closes. */
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status);
 

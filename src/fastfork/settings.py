@@ -116,6 +116,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         Meta(gt=0, le=_DAY, description="seconds that a client may take no octet of its response"),
     ] = 30.0
+    min_rate: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="octets a second that a client must send of a body and read of a response, on"
+            " average; a pause of --body-timeout or --write-timeout is forgiven; 0: any",
+        ),
+    ] = 500
     graceful_timeout: Annotated[
         float,
         Meta(ge=0, le=_DAY, description="seconds that running requests get when the server stops"),
@@ -174,6 +183,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"flags": ("--limit-request-field-size", "--limit-request-field_size")},
         ),
     ] = 8190
+    limit_requests_per_connection: Annotated[
+        int,
+        Meta(
+            ge=0, le=(1 << 32) - 1, description="requests that a connection may send; 0: any number"
+        ),
+    ] = 0
     body_buffer: Annotated[
         int,
         Meta(

@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .line = 4u + data[2],
                                     .field = 4u + data[3],
                                     .fields = data[4],
-                                    size % 2 == 1};
+                                    .refuse_underscores = size % 2 == 1};
     must_not_depend_on_cuts(head, len + size - 6, 1u + data[5] % 64u, &limits);
     return 0;
 }

@@ -46,6 +46,7 @@ FLOORS = {
     "sock": -4,
     "poller": -4,
     "deadlines": -4,
+    "pace": -4,
     "buffer": -4,
 }
 

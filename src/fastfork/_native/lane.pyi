@@ -19,6 +19,8 @@ class Lane:
         relays: Networks,
         trusted: Networks,
         body_buffer: int,
+        limit_requests: int = 0,
+        rate: int = 0,
         refuse_underscores: bool = False,
         limit_head: int,
         limit_line: int,
@@ -32,6 +34,8 @@ class Lane:
         X-Forwarded-* fields of peers in *trusted* are believed.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
+        *limit_requests*: that many on one connection (0: any). *rate*: octets a second that a client must
+        send of a body and read of an answer, on average, beyond the time-outs (0: any).
         *refuse_underscores*: a field with "_" in its name is answered 400.
         Raises OSError.
         """

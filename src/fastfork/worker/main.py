@@ -144,6 +144,8 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
         relays=job.proxies.relays,
         trusted=job.proxies.trusted,
         body_buffer=settings.body_buffer,
+        limit_requests=settings.limit_requests_per_connection,
+        rate=settings.min_rate,
         refuse_underscores=settings.header_map == "refuse",
         limit_head=settings.limit_head,
         limit_line=settings.limit_request_line,
