@@ -74,7 +74,7 @@ def serve(port: int, *, workers: int) -> None:
             dispatcher.ready(seat.lane)
         signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
         while not ended:
-            dispatcher.wait(0.05)
+            dispatcher.wait(1.0)
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
         for pid in pids:

@@ -16,6 +16,12 @@ bool ff_dealer_is_overdue(const struct ff_dispatcher *d, size_t i)
     return since_us != 0 && d->now_us - since_us >= d->busy_us;
 }
 
+bool ff_dealer_is_stuck(const struct ff_dispatcher *d, size_t i)
+{
+    return d->lane[i]->is_stuck &&
+           atomic_load(&d->page->lane[i].beats) == d->lane[i]->stuck_at_beat;
+}
+
 static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
 {
     const struct ff_master_lane *lane = d->lane[i];
@@ -25,7 +31,7 @@ static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
         .queued = lane->dealt - claimed,
         .running = atomic_load(&line->running),
         .service_us = atomic_load_explicit(&line->service_us, memory_order_relaxed),
-        .is_able = lane->is_ready && !lane->is_stuck && !atomic_load(&line->is_full) &&
+        .is_able = lane->is_ready && !ff_dealer_is_stuck(d, i) && !atomic_load(&line->is_full) &&
                    !(lane->is_stalled && claimed == lane->stalled_at),
         .is_overdue = ff_dealer_is_overdue(d, i)};
 }
@@ -40,7 +46,7 @@ static bool look_at_all(struct ff_dispatcher *d)
         d->credit[i] = ff_balance_credit(&lane);
         d->spare[i] = ff_balance_spare(&lane);
         d->load[i] = lane.queued + lane.running;
-        if (d->lane[i]->is_ready && !d->lane[i]->is_stuck)
+        if (d->lane[i]->is_ready && !ff_dealer_is_stuck(d, i))
             d->is_open[d->lane[i]->slot] = true;
         if (!d->lane[i]->is_ready)
             d->owed[i] = 0; /* nobody is there to make it good to */
@@ -257,16 +263,28 @@ static void deal_all(struct ff_dispatcher *d)
     }
 }
 
+/* Does a connection wait, or may one: in a queue that is not polled now, only trying tells. */
+static bool is_any_to_deal(const struct ff_dispatcher *d)
+{
+    bool is_any = d->escrow.list[FF_LIST_WAITING].count > 0 || !d->is_listening;
+    for (size_t i = 0; i < d->listeners && !is_any; i++)
+        is_any = d->listener[i].is_readable;
+    return is_any;
+}
+
 void ff_dealer_deal(struct ff_dispatcher *d)
 {
     d->is_full = d->is_blocked = false;
     atomic_store(&d->page->all_full, 0);
+    if (!is_any_to_deal(d))
+        return;
     look_at_all(d);
     if (!d->is_listening && d->starved_until_ms == 0) /* not polled: only trying tells */
         for (size_t i = 0; i < d->listeners; i++)
             d->listener[i].is_readable = true;
     deal_all(d);
-    for (size_t i = 0; i < d->lanes; i++)
+    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = ff_escrow_holder(&d->escrow, i + 1))
         if (d->lane[i]->batched > 0)
             send_batch(d, (uint16_t)i);
     if (!d->is_closing && d->starved_until_ms == 0)

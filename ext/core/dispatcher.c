@@ -152,6 +152,7 @@ void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 void ff_dispatcher_leave(struct ff_dispatcher *d, uint16_t lane)
 {
     ff_dispatcher_rest(d, lane);
+    d->lane[lane]->is_leaving = true;
     ff_keeper_clear(d, lane); /* so that the notice finds room */
     if (d->lane[lane]->send_end >= 0)
         ff_channel_tell(d->lane[lane]->send_end, FF_NOTICE_LEAVE);
@@ -277,7 +278,10 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
 static bool find_timed_out(struct ff_dispatcher *d)
 {
     bool found = false;
-    for (size_t i = 0; i < d->lanes && d->timeout_us > 0; i++) {
+    if (d->timeout_us == 0)
+        return false;
+    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = ff_escrow_holder(&d->escrow, i + 1)) {
         int64_t at_us = atomic_load_explicit(&d->page->lane[i].progress_us, memory_order_relaxed);
         if (at_us == 0 || d->now_us - at_us < d->timeout_us || d->lane[i]->is_timed_out)
             continue;

@@ -21,7 +21,8 @@ struct ff_master_lane {
     bool is_ready;   /* its worker has loaded the application */
     bool is_stalled; /* the channel was full when `claimed` stood at stalled_at */
     uint32_t stalled_at;
-    bool is_stuck; /* it left a deal unclaimed for too long; until it answers a ping */
+    bool is_leaving; /* it was told to */
+    bool is_stuck;   /* it left a deal unclaimed for too long; until it answers a ping */
     uint32_t stuck_at_beat;
     uint32_t dealt; /* since the process took its seat, less what was taken back */
     uint64_t dealt_in_all;

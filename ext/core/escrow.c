@@ -24,6 +24,14 @@ void ff_escrow_close(struct ff_escrow *e)
     memset(e, 0, sizeof(*e));
 }
 
+static void set_held(struct ff_escrow *e, uint16_t list)
+{
+    uint64_t bit = (uint64_t)1 << list % 64;
+    if (list < FF_LANES_MAX)
+        e->held[list / 64] =
+            e->list[list].count > 0 ? e->held[list / 64] | bit : e->held[list / 64] & ~bit;
+}
+
 static void unlink_entry(struct ff_escrow *e, uint32_t id)
 {
     struct ff_escrow_entry *entry = &e->entry[id];
@@ -31,6 +39,7 @@ static void unlink_entry(struct ff_escrow *e, uint32_t id)
     *(entry->prev ? &e->entry[entry->prev].next : &list->first) = entry->next;
     *(entry->next ? &e->entry[entry->next].prev : &list->last) = entry->prev;
     list->count--;
+    set_held(e, entry->list);
 }
 
 static void append_entry(struct ff_escrow *e, uint32_t id, uint16_t list_number, int64_t now_ms)
@@ -44,6 +53,7 @@ static void append_entry(struct ff_escrow *e, uint32_t id, uint16_t list_number,
     *(list->last ? &e->entry[list->last].next : &list->first) = id;
     list->last = id;
     list->count++;
+    set_held(e, list_number);
 }
 
 bool ff_escrow_has_room(const struct ff_escrow *e)

@@ -45,7 +45,19 @@ struct ff_escrow {
     struct ff_escrow_entry *entry; /* page->conns_max + 1 */
     uint32_t touched; /* ids up to here have been used: the free list grows only as needed */
     struct ff_escrow_list list[FF_LISTS];
+    uint64_t held[FF_LANES_MAX / 64]; /* by lane, a bit each: it has connections */
 };
+
+/* The first lane from `lane` on that has connections; FF_LANES_MAX when there is none. */
+static inline size_t ff_escrow_holder(const struct ff_escrow *e, size_t lane)
+{
+    for (size_t i = lane / 64; i < FF_LANES_MAX / 64; i++) {
+        uint64_t bits = e->held[i] & (i == lane / 64 ? ~(uint64_t)0 << lane % 64 : ~(uint64_t)0);
+        if (bits)
+            return i * 64 + (size_t)__builtin_ctzll(bits);
+    }
+    return FF_LANES_MAX;
+}
 
 /* 0 or -ENOMEM. */
 int ff_escrow_open(struct ff_escrow *e, struct ff_page *page);

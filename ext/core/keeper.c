@@ -78,7 +78,8 @@ void ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane)
 
 void ff_keeper_collect(struct ff_dispatcher *d)
 {
-    for (size_t i = 0; i < d->lanes; i++)
+    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = ff_escrow_holder(&d->escrow, i + 1))
         ff_keeper_collect_lane(d, (uint16_t)i);
 }
 
@@ -178,8 +179,6 @@ static int64_t time_out_ms(const struct ff_dispatcher *d, size_t i)
 static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
 {
     uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
-    if (held == 0)
-        return INT64_MAX;
     if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed)) {
         int64_t at = time_out_ms(d, i);
         return at < d->now_ms + COLLECT_MS ? at : d->now_ms + COLLECT_MS;
@@ -193,9 +192,12 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d)
     for (int i = 0; i < TIMED_LISTS; i++)
         if (due_ms(d, TIMED[i]) < next)
             next = due_ms(d, TIMED[i]);
-    for (size_t i = 0; i < d->lanes; i++)
-        if (look_ms(d, i) < next)
-            next = look_ms(d, i);
+    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = ff_escrow_holder(&d->escrow, i + 1)) {
+        int64_t at = look_ms(d, i);
+        if (at < next)
+            next = at;
+    }
     return next;
 }
 
@@ -245,8 +247,8 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
 {
     struct ff_master_lane *lane = d->lane[i];
     const struct ff_lane_line *line = &d->page->lane[i];
-    uint32_t claimed = atomic_load(&line->claimed), beats = atomic_load(&line->beats);
-    if (lane->is_stuck && beats == lane->stuck_at_beat)
+    uint32_t claimed = atomic_load(&line->claimed);
+    if (ff_dealer_is_stuck(d, i))
         return true;
     lane->is_stuck = false;
     if (lane->dealt == claimed || claimed != lane->seen_claimed ||
@@ -257,7 +259,7 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
     if (d->now_us - lane->moved_us < d->stuck_us)
         return false;
     lane->is_stuck = true;
-    lane->stuck_at_beat = beats;
+    lane->stuck_at_beat = atomic_load(&line->beats);
     return true;
 }
 
@@ -268,17 +270,23 @@ void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane)
     ff_keeper_empty_channel(d->lane[lane]);
 }
 
+static void look_after(struct ff_dispatcher *d, uint16_t i)
+{
+    bool was_stuck = ff_dealer_is_stuck(d, i), stuck = is_stuck(d, i), is_emptied = false;
+    if (stuck || ff_dealer_is_overdue(d, i))
+        is_emptied = relieve_lane(d, i);
+    else
+        d->lane[i]->fruitless = 0;
+    if (is_emptied && d->lane[i]->is_leaving)
+        ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_LEAVE);
+    if (stuck && (!was_stuck || is_emptied)) /* in rotation again when it answers */
+        ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_PING);
+}
+
 void ff_keeper_relieve(struct ff_dispatcher *d)
 {
-    for (uint16_t i = 0; i < d->lanes; i++) {
-        if (d->lane[i]->send_end < 0 || (d->escrow.list[i].count == 0 && !d->lane[i]->is_stuck))
-            continue;
-        bool was_stuck = d->lane[i]->is_stuck, stuck = is_stuck(d, i), is_emptied = false;
-        if (stuck || ff_dealer_is_overdue(d, i))
-            is_emptied = relieve_lane(d, i);
-        else
-            d->lane[i]->fruitless = 0;
-        if (stuck && (!was_stuck || is_emptied)) /* in rotation again when it answers */
-            ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_PING);
-    }
+    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = ff_escrow_holder(&d->escrow, i + 1))
+        if (d->lane[i]->send_end >= 0)
+            look_after(d, (uint16_t)i);
 }
