@@ -76,6 +76,7 @@ cdef extern from "exchange.h" nogil:
     int ff_exchange_flush(ff_lane *lane, ff_conn *c)
     int ff_exchange_send_file(ff_lane *lane, ff_conn *c, int file, int64_t offset, size_t n)
     int ff_exchange_finish(ff_lane *lane, ff_conn *c)
+    void ff_exchange_forbid_replay(ff_lane *lane, ff_conn *c)
     void ff_exchange_abort(ff_lane *lane, ff_conn *c, int status)
 
 

@@ -63,6 +63,25 @@ cdef inline dict template_of(server, dict constants):
     return environ
 
 
+cdef inline dict constants_of(root_path, errors, file_wrapper, no_replay, threads, processes):
+    """Return what is the same for every request of a lane."""
+    from fastfork._version import __version__
+
+    return {
+        "SCRIPT_NAME": root_path.encode().decode("latin-1"),
+        "SERVER_SOFTWARE": f"fastfork/{__version__}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": errors,
+        "wsgi.multithread": bool(threads),
+        "wsgi.multiprocess": bool(processes),
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": file_wrapper,
+        "wsgi.input_terminated": True,
+        "fastfork.no_replay": no_replay,
+    }
+
+
 cdef inline tuple keys_of_known_fields():
     """Return the keys by enum ff_http_field_name."""
     cdef list keys = []

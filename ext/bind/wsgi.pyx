@@ -20,18 +20,18 @@ from c_http cimport (
 )
 from c_lane cimport (
     ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish, ff_exchange_flush,
-    ff_exchange_keeps_alive, ff_exchange_send_file, ff_exchange_write, ff_lane, ff_lane_next, ff_lane_wait,
-    ff_tenure_date, ff_tenure_line, ff_work,
+    ff_exchange_forbid_replay, ff_exchange_keeps_alive, ff_exchange_send_file, ff_exchange_write,
+    ff_lane, ff_lane_next, ff_lane_wait, ff_tenure_date, ff_tenure_line, ff_work,
 )
 from c_networks cimport FF_PEER_TEXT_MAX, ff_peer, ff_peer_text
 from body cimport gather
 from check cimport check
-from environ cimport KEYS, add_fields, add_forwarded, add_target, keys_of_known_fields, template_of
+from environ cimport (
+    KEYS, add_fields, add_forwarded, add_target, constants_of, keys_of_known_fields, template_of,
+)
 from rendering cimport render_head
 from span cimport span_of
 from text cimport ascii, decimal
-
-from fastfork._version import __version__
 
 
 cdef extern from "Python.h":
@@ -398,6 +398,11 @@ cdef class Gateway:
             self.exchange.writer = self.exchange.write
         return self.exchange
 
+    def no_replay(self):
+        """Never run the request that runs now a second time, should this process die with it."""
+        if self.exchange is not None and self.exchange.conn != NULL:
+            ff_exchange_forbid_replay(self.lane, self.exchange.conn)
+
     cdef int run(self, ff_conn *conn) except -1:
         cdef int64_t began = ff_clock_us() if self.on_access is not None else 0
         cdef Exchange exchange = self.fresh_exchange()
@@ -475,18 +480,9 @@ def serve(
     cdef Gateway gateway = Gateway()
     cdef ff_conn *conn = NULL
     cdef int r = 0
-    constants = {
-        "SCRIPT_NAME": root_path.encode().decode("latin-1"),
-        "SERVER_SOFTWARE": f"fastfork/{__version__}",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.errors": errors,
-        "wsgi.multithread": bool(multithread),
-        "wsgi.multiprocess": bool(multiprocess),
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": FileWrapper,
-        "wsgi.input_terminated": True,
-    }
+    constants = constants_of(
+        root_path, errors, FileWrapper, gateway.no_replay, multithread, multiprocess
+    )
     gateway.lane = core
     gateway.app = app
     gateway.on_error, gateway.on_access = on_error, on_access

@@ -87,11 +87,17 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
            !atomic_load_explicit(&page->is_ending, memory_order_relaxed);
 }
 
+void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c)
+{
+    ff_progress_forbid(ff_tenure_line(lane, c));
+}
+
 /* Sends the output and `n` octets of `data` behind it. Returns when at most
  * FF_EXCHANGE_PENDING_MAX octets are left, which are kept. */
 static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n)
 {
     struct ff_buffer *out = &c->work->out;
+    ff_progress_send(ff_tenure_line(lane, c));
     while (ff_buffer_len(out) + n > 0) {
         ssize_t sent = ff_conn_send(c, data, n);
         if (sent >= 0) {
@@ -139,6 +145,7 @@ int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int
     int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
     int r = allowed < 0 ? (int)allowed : 0;
     off_t at = (off_t)offset, end = at + (off_t)(allowed > 0 ? allowed : 0);
+    ff_progress_send(ff_tenure_line(lane, c));
     while (r == 0 && at < end) {
         ssize_t sent = 0;
         if (ff_buffer_len(&c->work->out) > 0) /* head first, in order */

@@ -22,6 +22,9 @@ ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size
 /* May the connection go on after this request, as far as we are concerned? */
 bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c);
 
+/* The request must not be run a second time, should this process die with it. */
+void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c);
+
 /* Adds `n` octets of content behind the head. Small parts are gathered; large ones go out at
  * once, and what the socket does not take is kept, or waited for (blocks up to the write
  * time-out) beyond FF_EXCHANGE_PENDING_MAX. 0; -EMSGSIZE when the response has less room (the

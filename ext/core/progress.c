@@ -32,8 +32,9 @@ void ff_progress_lend(struct ff_conn_line *line, uint32_t block)
     atomic_store_explicit(&base->block, block, memory_order_release);
 }
 
-void ff_progress_begin(struct ff_conn_line *line, bool is_unsafe)
+void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_unsafe)
 {
+    line->begun_rx = received;
     store(line, load(line) | FF_PROGRESS_BEGUN | (is_unsafe ? FF_PROGRESS_UNSAFE : 0));
 }
 
@@ -41,6 +42,17 @@ void ff_progress_move(struct ff_conn_line *line, struct ff_base next)
 {
     *ff_progress_spare(line) = next;
     ff_progress_commit(line);
+}
+
+void ff_progress_forbid(struct ff_conn_line *line)
+{
+    store(line, load(line) | FF_PROGRESS_UNSAFE);
+}
+
+void ff_progress_send(struct ff_conn_line *line)
+{
+    if (!(load(line) & FF_PROGRESS_SENT))
+        store(line, load(line) | FF_PROGRESS_SENT);
 }
 
 void ff_progress_plan(struct ff_conn_line *line, struct ff_base next, uint32_t n, bool is_closing)

@@ -8,7 +8,7 @@
  * A base says what had been received and sent when the last answer was out, and where the octets
  * behind it lie. There are two: the spare one is written in full, then one store of the progress
  * word makes it the base. What has been read and answered since is asked from the kernel
- * (rescue.h), never from here. */
+ * (rescue.h), and taken from here only for unix sockets, where the kernel does not count. */
 #ifndef FF_PROGRESS_H
 #define FF_PROGRESS_H
 
@@ -19,6 +19,7 @@ enum {
     FF_PROGRESS_BEGUN = 2,   /* the application was called */
     FF_PROGRESS_UNSAFE = 4,  /* it must not be called a second time for this */
     FF_PROGRESS_CLOSING = 8, /* the connection ends with the planned answer */
+    FF_PROGRESS_SENT = 16,   /* octets of the answer may be out that were not planned */
     FF_PROGRESS_PLAN_SHIFT = 32
 };
 
@@ -35,8 +36,14 @@ struct ff_base *ff_progress_spare(struct ff_conn_line *line);
  * base. */
 void ff_progress_lend(struct ff_conn_line *line, uint32_t block);
 
-/* The application is called. */
-void ff_progress_begin(struct ff_conn_line *line, bool is_unsafe);
+/* The application is called; `received` octets have come in all. */
+void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_unsafe);
+
+/* It must not be called a second time for this. */
+void ff_progress_forbid(struct ff_conn_line *line);
+
+/* A part of an answer is about to be sent. */
+void ff_progress_send(struct ff_conn_line *line);
 
 /* Octets were taken that no answer belongs to; `next` holds: one store. */
 void ff_progress_move(struct ff_conn_line *line, struct ff_base next);

@@ -104,7 +104,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
                                     .next = *ff_progress_spare(line),
                                     .may_replay = d->may_replay && !has_timed_out(d, lane)};
     const struct ff_base *holds;
-    facts.is_known = ff_rescue_ask(entry->fd, &facts.received, &facts.sent);
+    ff_rescue_ask(entry->fd, line, &facts);
     facts.is_replayed = entry->replayed == facts.base.rx + 1;
     enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
     bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;

@@ -43,7 +43,7 @@ static bool info_of(int fd, struct tcp_info *info)
            (info->tcpi_state == ESTABLISHED || info->tcpi_state == CLOSE_WAIT);
 }
 
-bool ff_rescue_ask(int fd, uint64_t *received, uint64_t *sent)
+static bool ask_kernel(int fd, struct ff_rescue_facts *facts)
 {
     struct tcp_info before, after;
     int queued = 0;
@@ -53,8 +53,27 @@ bool ff_rescue_ask(int fd, uint64_t *received, uint64_t *sent)
     } while (before.tcpi_bytes_received != after.tcpi_bytes_received ||
              before.tcpi_state != after.tcpi_state);
     uint64_t fin = after.tcpi_state == CLOSE_WAIT; /* it counts as an octet */
-    *received = (uint64_t)after.tcpi_bytes_received - (uint64_t)queued - fin;
-    *sent = (uint64_t)after.tcpi_bytes_sent - (uint64_t)after.tcpi_bytes_retrans +
-            after.tcpi_notsent_bytes;
+    facts->received = (uint64_t)after.tcpi_bytes_received - (uint64_t)queued - fin;
+    facts->sent = (uint64_t)after.tcpi_bytes_sent - (uint64_t)after.tcpi_bytes_retrans +
+                  after.tcpi_notsent_bytes;
     return true;
+}
+
+static bool is_unix(int fd)
+{
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+void ff_rescue_ask(int fd, const struct ff_conn_line *line, struct ff_rescue_facts *facts)
+{
+    facts->is_known = ask_kernel(fd, facts);
+    if (facts->is_known || !is_unix(fd))
+        return;
+    /* between begin and the first send nothing is read into the block, and nothing sent */
+    uint64_t out = FF_PROGRESS_SENT | ~(uint64_t)0 << FF_PROGRESS_PLAN_SHIFT;
+    facts->is_known = facts->progress & FF_PROGRESS_BEGUN && !(facts->progress & out);
+    facts->received = line->begun_rx;
+    facts->sent = facts->base.tx;
 }

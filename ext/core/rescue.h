@@ -33,8 +33,9 @@ struct ff_rescue_facts {
  * octets `holds->rx` .. `facts->received` must be at hand, else REFUSE. */
 enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struct ff_base **holds);
 
-/* Fills `received` and `sent` of the connection, or says that it can't be known (not TCP, or not
- * open). */
-bool ff_rescue_ask(int fd, uint64_t *received, uint64_t *sent);
+/* Fills what is known of the connection: `received` and `sent`, from the kernel if it is TCP. Of a
+ * unix socket only this is known: the application was called, and nothing of its answer was sent.
+ */
+void ff_rescue_ask(int fd, const struct ff_conn_line *line, struct ff_rescue_facts *facts);
 
 #endif

@@ -335,7 +335,8 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
         ff_deadlines_clear(&c->deadline);
         c->work->response.out = NULL;
         c->work->is_begun = false;
-        ff_progress_begin(ff_tenure_line(lane, c), is_unsafe(lane->config.replay, c->work));
+        ff_progress_begin(ff_tenure_line(lane, c), c->received,
+                          is_unsafe(lane->config.replay, c->work));
         set_state(lane, c, FF_RUNNING);
         return true;
     }

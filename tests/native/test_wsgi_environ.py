@@ -30,6 +30,7 @@ STANDARD = {
     "wsgi.input": "Input",
     "wsgi.errors": "ErrorStream",
     "wsgi.file_wrapper": "type",
+    "fastfork.no_replay": "method",
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 from fix_cluster import EAGER, Cluster, Gate, Start, answer
 from fix_fds import open_fds
 from fix_processes import wait_until
+from fix_server import APPS
 from fix_wire import Connect, get, post
 
 MakeGate = Callable[[], Gate]
@@ -273,17 +274,56 @@ def test_a_large_answer_that_is_half_out_is_cut(start: Start, connect: Connect) 
     wait_for_word(server, "GET /endless?x HTTP/1.1", "its connection was cut")
 
 
-def test_over_a_unix_socket_nothing_is_known_and_the_request_is_cut(
+def test_over_a_unix_socket_a_get_is_run_again(
     start: Start, connect: Connect, gate: MakeGate, tmp_path: Path
 ) -> None:
     server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=2)
     door = gate()
     wire = connect(server).send(get(door.url()))
 
+    _, survivor = kill_and_open(server, door)
+
+    assert answer(wire.read_response().body).pid == survivor
+    assert answer(wire.send(get()).read_response().body).pid in server.workers
+
+
+def test_over_a_unix_socket_a_post_is_answered_502(
+    start: Start, connect: Connect, gate: MakeGate, tmp_path: Path
+) -> None:
+    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=2)
+    door = gate()
+    wire = connect(server).send(post(b"x", door.url()))
+
     kill_at(server, door)
 
+    assert wire.read_response().status == 502
+
+
+def test_over_a_unix_socket_a_begun_answer_is_cut(
+    start: Start, connect: Connect, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"one\n")
+    server = start("stream:app", "-b", f"unix:{tmp_path / 'socket'}", workers=1)
+    wire = connect(server).send(get(f"/?{lines}"))
+    assert wire.read_until(b"one\n")
+
+    os.kill(server.worker_in(0), signal.SIGKILL)
+
+    assert wire.read_to_end() == b"\r\n"
+    wait_for_word(server, "GET /?", "its connection was cut")
+
+
+def test_over_a_unix_socket_half_a_request_is_cut_with_its_worker(
+    start: Start, connect: Connect, tmp_path: Path
+) -> None:
+    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=1)
+    wire = connect(server).send(get()[:-2])
+    victim = holder(server)
+
+    os.kill(victim, signal.SIGKILL)
+
     assert wire.is_ended()
-    wait_for_word(server, "GET /gate?path=", "its connection was cut")
 
 
 def test_an_idle_connection_over_a_unix_socket_lives_on(
@@ -297,6 +337,30 @@ def test_an_idle_connection_over_a_unix_socket_lives_on(
     server.replace(owner.slot)
 
     assert answer(wire.send(get()).read_response().body).pid != owner.pid
+
+
+OPTS_OUT = """
+import process
+
+def app(environ, start_response):
+    environ["fastfork.no_replay"]()
+    return process.app(environ, start_response)
+"""
+
+
+def test_request_that_says_so_is_never_run_again(
+    start: Start, connect: Connect, gate: MakeGate, tmp_path: Path
+) -> None:
+    (tmp_path / "opts_out.py").write_text(OPTS_OUT)
+    (tmp_path / "process.py").write_text((APPS / "process.py").read_text())
+    server = start("opts_out:app", workers=2, cwd=tmp_path)
+    door = gate()
+    wire = connect(server).send(get(door.url()))
+
+    kill_at(server, door)
+
+    assert wire.read_response().status == 502
+    assert answer(server.ask()).pid in server.workers
 
 
 # --- what was not running

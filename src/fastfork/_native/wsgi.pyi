@@ -34,6 +34,8 @@ def serve(
 
     *servers*: (SERVER_NAME, SERVER_PORT) of each listener, by its number. *errors* becomes wsgi.errors,
     *root_path* SCRIPT_NAME: a path that begins with it is split there, another is PATH_INFO as it is.
+    `environ["fastfork.no_replay"]()`, called while a request runs, forbids that it is run again after the
+    death of this process.
     *on_error(what, exception)* hears of every mistake of the application, with the request line in *what*
     and the exception (or None for a protocol mistake); it must not raise. Exceptions that signal handlers
     raise (SystemExit, KeyboardInterrupt outside the application) propagate.
