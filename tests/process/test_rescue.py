@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fix_cluster import EAGER, Cluster, Gate, Start, answer
+from fix_cluster import EAGER, Gate, Start, answer
+from fix_deaths import holder, kill_and_open, kill_at, wait_for_word
 from fix_fds import open_fds
 from fix_processes import wait_until
 from fix_server import APPS
@@ -31,40 +31,6 @@ class Request:
     def runs(self) -> list[str]:
         """The pids of the workers that ran it, in order."""
         return [line.split()[1] for line in self._runs.read_text().splitlines()]
-
-
-def kill_at(server: Cluster, door: Gate) -> int:
-    """Kill the worker whose request stands at *door*; return its pid."""
-    victim = server.worker_at(door)
-    os.kill(victim, signal.SIGKILL)
-    return victim
-
-
-def kill_and_open(server: Cluster, door: Gate) -> tuple[int, int]:
-    """Kill the worker at *door*, and let the request pass when it comes again: who died, who ran it."""
-    victim = kill_at(server, door)
-    server.wait_for_log(f"(pid {victim}) died")
-    survivor = server.worker_at(door)
-    door.open()
-    return victim, survivor
-
-
-def wait_for_word(server: Cluster, beginning: str, end: str) -> None:
-    """Wait for the line of the log that says what became of a request."""
-    # Of a long request line the log has the beginning only.
-    told = re.compile(rf"worker \d+ died in {re.escape(beginning)}.*: {re.escape(end)}")
-    wait_until(lambda: told.search(server.log))
-
-
-def holder(server: Cluster) -> int:
-    """Return the worker that has read from the only connection, and waits for more."""
-    found = wait_until(lambda: [pid for pid in server.workers if _connections(pid)])
-    server.wait_for_rest()
-    return found[0]
-
-
-def _connections(pid: int) -> int:
-    return sum(what.startswith("socket:") for what in open_fds(pid).values()) - 1  # the channel
 
 
 # --- what a request that was running becomes
@@ -272,71 +238,6 @@ def test_a_large_answer_that_is_half_out_is_cut(start: Start, connect: Connect) 
 
     assert not wire.read_to_end().endswith(b"\r\n0\r\n\r\n")
     wait_for_word(server, "GET /endless?x HTTP/1.1", "its connection was cut")
-
-
-def test_over_a_unix_socket_a_get_is_run_again(
-    start: Start, connect: Connect, gate: MakeGate, tmp_path: Path
-) -> None:
-    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=2)
-    door = gate()
-    wire = connect(server).send(get(door.url()))
-
-    _, survivor = kill_and_open(server, door)
-
-    assert answer(wire.read_response().body).pid == survivor
-    assert answer(wire.send(get()).read_response().body).pid in server.workers
-
-
-def test_over_a_unix_socket_a_post_is_answered_502(
-    start: Start, connect: Connect, gate: MakeGate, tmp_path: Path
-) -> None:
-    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=2)
-    door = gate()
-    wire = connect(server).send(post(b"x", door.url()))
-
-    kill_at(server, door)
-
-    assert wire.read_response().status == 502
-
-
-def test_over_a_unix_socket_a_begun_answer_is_cut(
-    start: Start, connect: Connect, tmp_path: Path
-) -> None:
-    lines = tmp_path / "lines"
-    lines.write_bytes(b"one\n")
-    server = start("stream:app", "-b", f"unix:{tmp_path / 'socket'}", workers=1)
-    wire = connect(server).send(get(f"/?{lines}"))
-    assert wire.read_until(b"one\n")
-
-    os.kill(server.worker_in(0), signal.SIGKILL)
-
-    assert wire.read_to_end() == b"\r\n"
-    wait_for_word(server, "GET /?", "its connection was cut")
-
-
-def test_over_a_unix_socket_half_a_request_is_cut_with_its_worker(
-    start: Start, connect: Connect, tmp_path: Path
-) -> None:
-    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=1)
-    wire = connect(server).send(get()[:-2])
-    victim = holder(server)
-
-    os.kill(victim, signal.SIGKILL)
-
-    assert wire.is_ended()
-
-
-def test_an_idle_connection_over_a_unix_socket_lives_on(
-    start: Start, connect: Connect, tmp_path: Path
-) -> None:
-    server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=2)
-    wire = connect(server).send(get())
-    owner = answer(wire.read_response().body)
-    server.wait_for_rest()
-
-    server.replace(owner.slot)
-
-    assert answer(wire.send(get()).read_response().body).pid != owner.pid
 
 
 OPTS_OUT = """
