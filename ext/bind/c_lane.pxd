@@ -24,6 +24,7 @@ cdef extern from "conn.h" nogil:
         FF_WAIT_BODY
         FF_WAIT_WRITE
         FF_WAIT_PARK
+        FF_WAIT_LINGER
 
     struct ff_work:
         ff_buffer out
@@ -49,8 +50,10 @@ cdef extern from "lane.h" nogil:
         int proxy
         ff_networks relays, trusted
         ff_seat seat
-        int64_t wait_ms[4]
+        int64_t wait_ms[5]
         ff_conn_limits limits
+        const int *listeners
+        size_t listener_count
 
     struct ff_lane:
         ff_lane_line *line

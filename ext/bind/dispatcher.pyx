@@ -34,7 +34,7 @@ from check cimport check
 
 
 # By enum ff_policy.
-POLICIES = ("round-robin", "least-loaded", "ip-hash")
+POLICIES = ("round-robin", "least-loaded", "ip-hash", "shared")
 
 cdef enum:
     LANES_MAX = 64  # of one worker

@@ -1,5 +1,6 @@
 """The worker's side of the core; lane.pyi says what each name does."""
 
+from cpython cimport array
 from libc.errno cimport errno
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
@@ -57,8 +58,10 @@ cdef class Lane:
         unsigned int limit_line,
         unsigned int limit_field,
         unsigned int limit_fields,
+        listeners=(),
     ):
         cdef ff_lane_config config
+        cdef array.array fds = array.array("i", listeners)
         if self.core != NULL:
             raise RuntimeError("this Lane is open already")
         config.seat = (<ff_seat *>PyCapsule_GetPointer(seat._capsule, "fastfork.seat"))[0]
@@ -81,6 +84,8 @@ cdef class Lane:
         self.relays = relays
         self.trusted = trusted
         self.seat = seat
+        config.listeners = fds.data.as_ints
+        config.listener_count = len(fds)
         check(ff_lane_open(&config, &self.core))
 
     def __dealloc__(self):

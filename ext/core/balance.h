@@ -37,7 +37,8 @@ uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
 enum ff_policy {
     FF_POLICY_ROUND_ROBIN,  /* whose turn it is */
     FF_POLICY_LEAST_LOADED, /* who has the least; whose turn it is, of several */
-    FF_POLICY_IP_HASH       /* a lane of the slot that the client's address belongs to */
+    FF_POLICY_IP_HASH,      /* a lane of the slot that the client's address belongs to */
+    FF_POLICY_SHARED        /* who takes it: lanes accept for themselves, the master does not */
 };
 
 /* Rotation. `owed` counts the turns that lanes lost because they had no room: they get them, at

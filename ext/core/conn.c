@@ -156,13 +156,11 @@ uint64_t ff_conn_taken(const struct ff_conn *c)
     return c->sent - (uint64_t)waiting;
 }
 
-bool ff_conn_close(struct ff_conn *c)
+bool ff_conn_shut(struct ff_conn *c)
 {
     bool is_all_read =
         c->is_ended || (c->is_drained && (!c->work || ff_buffer_len(&c->work->in) == 0));
     shutdown(c->fd, is_all_read ? SHUT_RDWR : SHUT_WR);
-    close(c->fd);
-    c->fd = -1;
     return !is_all_read;
 }
 

@@ -3,7 +3,7 @@
  *
  * Runs in:  lane.
  * Blocks:   never.
- * Owns:     its descriptor and its work, until ff_conn_close. */
+ * Owns:     its descriptor and its work, until they are closed. */
 #ifndef FF_CONN_H
 #define FF_CONN_H
 
@@ -38,11 +38,12 @@ enum ff_phase {
     FF_PHASE_QUIET, /* between requests, nothing buffered */
     FF_PHASE_HEAD,  /* part of a head is there */
     FF_PHASE_BODY,  /* the head is whole, the body is not */
-    FF_PHASE_RUN    /* the application has it */
+    FF_PHASE_RUN,   /* the application has it */
+    FF_PHASE_LINGER /* half shut, and read to its end by ourselves */
 };
 
 /* Classes of deadlines, in the order of ff_deadlines_init. */
-enum ff_wait { FF_WAIT_HEAD, FF_WAIT_BODY, FF_WAIT_WRITE, FF_WAIT_PARK };
+enum ff_wait { FF_WAIT_HEAD, FF_WAIT_BODY, FF_WAIT_WRITE, FF_WAIT_PARK, FF_WAIT_LINGER };
 
 struct ff_conn {
     struct ff_deadline deadline; /* first: the lane finds the connection from it */
@@ -51,6 +52,7 @@ struct ff_conn {
     uint64_t received, sent;     /* octets, in all, whoever did it */
     uint32_t id;
     int fd;
+    uint32_t drained; /* octets read and dropped, of one that lingers */
     uint8_t phase;    /* enum ff_phase: of the input */
     uint8_t watched;  /* FF_POLL_* that the poller watches; NONE: it does not know the descriptor */
     bool is_flushing; /* output waits for a slow reader; no input is read meanwhile */
@@ -100,10 +102,9 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
 /* Octets of what was sent that the client's side has taken. */
 uint64_t ff_conn_taken(const struct ff_conn *c);
 
-/* Shuts the connection down and closes our copy: both directions when nothing can get lost by
- * it, else only our sending one. True when only half was shut and somebody must read on to the
- * client's end. */
-bool ff_conn_close(struct ff_conn *c);
+/* Shuts the connection down: both directions when nothing can get lost by it, else only our sending
+ * one. True when only half was shut and somebody must read on to the client's end. */
+bool ff_conn_shut(struct ff_conn *c);
 
 /* Ends the connection by a reset, so that a response which ends with the connection can't pass
  * for a whole one. */

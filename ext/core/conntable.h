@@ -65,6 +65,9 @@ static inline void ff_word_set(struct ff_conn_line *line, uint64_t word)
     atomic_store_explicit(&line->word, word, memory_order_release);
 }
 
+/* Makes the line new for a connection that has just been accepted. */
+void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, uint16_t listener);
+
 /* Tells the master that the lane gave `id` up (word CLOSED, LINGER or PARKED). A list through
  * the conn lines instead of a ring: it holds as many as a lane can have by construction, and has
  * no index that a crash could leave half-way. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_DEADLINE_CLASSES = 4 };
+enum { FF_DEADLINE_CLASSES = 5 };
 
 struct ff_deadline {
     struct ff_deadline *prev, *next; /* NULL: not set */

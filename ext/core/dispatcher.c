@@ -280,8 +280,10 @@ static bool find_timed_out(struct ff_dispatcher *d)
     bool found = false;
     if (d->timeout_us == 0)
         return false;
-    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
-         i = ff_escrow_holder(&d->escrow, i + 1)) {
+    /* of what lanes accept by themselves the escrow knows nothing */
+    bool all = d->policy == FF_POLICY_SHARED;
+    for (size_t i = all ? 0 : ff_escrow_holder(&d->escrow, 0); i < d->lanes;
+         i = all ? i + 1 : ff_escrow_holder(&d->escrow, i + 1)) {
         int64_t at_us = atomic_load_explicit(&d->page->lane[i].progress_us, memory_order_relaxed);
         if (at_us == 0 || d->now_us - at_us < d->timeout_us || d->lane[i]->is_timed_out)
             continue;

@@ -70,11 +70,7 @@ uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer
     else
         id = ++e->touched;
     struct ff_conn_line *line = &e->page->conn[id];
-    line->peer = line->client = *peer;
-    line->listener = listener;
-    line->requests = 0;
-    line->base[0] = (struct ff_base){0};
-    atomic_store_explicit(&line->progress, 0, memory_order_relaxed);
+    ff_conn_line_begin(line, peer, listener);
     e->entry[id].fd = fd;
     e->entry[id].drained = 0;
     e->entry[id].replayed = 0;

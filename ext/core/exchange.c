@@ -83,7 +83,7 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
     if (most > 0 && ff_tenure_line(lane, c)->requests + 1 >= most)
         return false;
     return c->work->request.keep_alive && ff_conn_has_whole_body(c) &&
-           lane->mode != FF_LANE_ENDING &&
+           lane->mode != FF_LANE_ENDING && !(lane->sharer && lane->mode == FF_LANE_LEAVING) &&
            !atomic_load_explicit(&page->is_ending, memory_order_relaxed);
 }
 

@@ -188,7 +188,8 @@ static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
 
 int64_t ff_keeper_next(const struct ff_dispatcher *d)
 {
-    int64_t next = INT64_MAX;
+    bool is_blind = d->policy == FF_POLICY_SHARED && d->timeout_us > 0;
+    int64_t next = is_blind ? d->now_ms + COLLECT_MS : INT64_MAX;
     for (int i = 0; i < TIMED_LISTS; i++)
         if (due_ms(d, TIMED[i]) < next)
             next = due_ms(d, TIMED[i]);

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { FDS_FOR_APP = 64, SERVICE_SHIFT = 3, FULL_MS = 100 };
+enum { FDS_FOR_APP = 64, SERVICE_SHIFT = 3, FULL_MS = 100, LINGER_MS = 2000 };
 
 /* Poller tags that are no connection's: those have an id, from 1. */
 static const uint64_t TAG_CHANNEL = 0, TAG_WAKE = (uint64_t)1 << 24;
@@ -99,6 +99,35 @@ static void receive_deals(struct ff_lane *lane)
     }
 }
 
+/* Accepts from the listener that is tagged so; true when there was something. */
+static bool accept_some(struct ff_lane *lane, uint64_t tag)
+{
+    size_t listener = (size_t)((tag - ff_sharer_tag(0)) >> 24);
+    if (lane->mode == FF_LANE_LEAVING)
+        return false;
+    int n =
+        ff_sharer_accept(lane->sharer, listener, lane->config.seat.lane, lane->deal, lane->deal_fd);
+    if (n < 0) { /* no descriptors: others may have some */
+        atomic_store(&lane->line->is_full, 1);
+        ff_sharer_unwatch(lane->sharer, lane->poller);
+    }
+    lane->next_deal = 0;
+    lane->deals = n > 0 ? n : 0;
+    return n > 0;
+}
+
+/* The server stops: accepts what waits still, until there is nothing more. */
+static bool accept_rest(struct ff_lane *lane)
+{
+    if (!lane->sharer || lane->mode != FF_LANE_ENDING || !lane->sharer->is_watching)
+        return false;
+    for (size_t i = 0; i < lane->sharer->listeners; i++)
+        if (accept_some(lane, ff_sharer_tag(i)))
+            return true;
+    ff_sharer_unwatch(lane->sharer, lane->poller);
+    return false;
+}
+
 /* Handles one event. A connection that can be read, or NULL. */
 static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_event *event)
 {
@@ -113,9 +142,17 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
             ;
         return NULL;
     }
+    if ((event->tag & 0xffffff) == 0) {
+        accept_some(lane, event->tag);
+        return NULL;
+    }
     struct ff_conn *c = lane->conn[event->tag & 0xffffff];
     if (!c || event->tag >> 24 != ff_word_generation(c->word))
         return NULL; /* it went away earlier in this batch */
+    if (c->phase == FF_PHASE_LINGER) {
+        ff_tenure_drain(lane, c);
+        return NULL;
+    }
     if (c->is_flushing) {
         ff_tenure_settle(lane, c, c->phase);
         return NULL;
@@ -166,7 +203,8 @@ static void set_running(struct ff_lane *lane, bool is_running)
 
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
 {
-    while (lane->again || lane->next_deal < lane->deals || lane->next_event < lane->events) {
+    while (lane->again || lane->next_deal < lane->deals || lane->next_event < lane->events ||
+           accept_rest(lane)) {
         bool is_ready = lane->again != NULL;
         *out = lane->again;
         lane->again = NULL;
@@ -209,7 +247,9 @@ static void expire(struct ff_lane *lane)
     while ((node = ff_deadlines_expire(&lane->deadlines, lane->now_ms))) {
         struct ff_conn *c = (struct ff_conn *)node; /* its first member */
         uint64_t mine = ff_word_with(c->word, FF_READING);
-        if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
+        if (c->phase == FF_PHASE_LINGER)
+            ff_tenure_end(lane, c);
+        else if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
             ff_tenure_drop(lane, c);
         else if (!c->is_flushing && c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
@@ -233,6 +273,8 @@ static int64_t look_for_descriptors(struct ff_lane *lane)
     if (is_full)
         return lane->now_ms + FULL_MS;
     atomic_store(&lane->line->is_full, 0);
+    if (lane->sharer)
+        ff_sharer_watch(lane->sharer, lane->poller);
     ff_lane_poke(lane);
     return INT64_MAX;
 }
@@ -243,6 +285,8 @@ static void leave(struct ff_lane *lane)
     lane->mode = FF_LANE_LEAVING;
     atomic_store(&lane->line->is_full, 1);
     ff_poller_remove(lane->poller, lane->config.seat.channel);
+    if (lane->sharer)
+        ff_sharer_unwatch(lane->sharer, lane->poller);
     while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
         drop_deal(lane->deal_fd[lane->next_deal++]);
     for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
@@ -302,7 +346,16 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     lane->now_ms = lane->now_us / 1000;
     getrlimit(RLIMIT_NOFILE, &files);
     lane->fd_limit = files.rlim_cur > INT32_MAX ? INT32_MAX : (int)files.rlim_cur - 2 * FDS_FOR_APP;
-    ff_deadlines_init(&lane->deadlines, config->wait_ms);
+    lane->config.wait_ms[FF_WAIT_LINGER] = LINGER_MS;
+    ff_deadlines_init(&lane->deadlines, lane->config.wait_ms);
+    if (config->listener_count > 0) {
+        r = ff_sharer_open(config->seat.page, config->listeners, config->listener_count,
+                           &lane->sharer);
+        if (r < 0)
+            goto finish;
+        lane->config.seat.page = lane->sharer->page;
+        r = -ENOMEM;
+    }
     lane->conn = calloc((size_t)config->seat.page->conns_max + 1, sizeof(struct ff_conn *));
     if (!lane->conn || (r = ff_poller_open(&lane->poller)) < 0)
         goto finish;
@@ -310,6 +363,8 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
         r = -errno;
     else if ((r = ff_poller_add(lane->poller, lane->wake[0], FF_POLL_IN, TAG_WAKE)) == 0)
         r = ff_poller_add(lane->poller, config->seat.channel, FF_POLL_IN, TAG_CHANNEL);
+    if (r == 0 && lane->sharer)
+        r = ff_sharer_watch(lane->sharer, lane->poller);
     if (r == 0)
         *out = lane, lane = NULL; /* handed over: nothing left to undo */
 finish:
@@ -327,6 +382,8 @@ void ff_lane_leave(struct ff_lane *lane)
 void ff_lane_detach(struct ff_lane *lane)
 {
     ff_page_detach(lane->config.seat.page);
+    if (lane->sharer)
+        ff_page_detach(lane->sharer->home);
     ff_blocks_detach(lane->config.seat.blocks, lane->blocks);
     lane->mode = FF_LANE_DETACHED;
     lane->events = lane->next_event = 0;
@@ -361,6 +418,7 @@ void ff_lane_free(struct ff_lane *lane)
     ff_sock_close(lane->wake[0]);
     ff_sock_close(lane->wake[1]);
     ff_sock_close(lane->poller);
+    ff_sharer_free(lane->sharer);
     free(lane->conn);
     free(lane);
 }

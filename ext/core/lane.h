@@ -18,6 +18,7 @@
 #include "progress.h"
 #include "proxy.h"
 #include "seat.h"
+#include "sharer.h"
 
 struct ff_lane_config {
     enum ff_replay replay;
@@ -27,6 +28,8 @@ struct ff_lane_config {
     struct ff_seat seat;
     int64_t wait_ms[FF_DEADLINE_CLASSES]; /* by enum ff_wait; 0: no limit */
     struct ff_conn_limits limits;
+    const int *listeners; /* to accept from by ourselves; then wait_ms[FF_WAIT_PARK] closes */
+    size_t listener_count;
 };
 
 enum ff_lane_mode {
@@ -39,6 +42,7 @@ enum ff_lane_mode {
 struct ff_lane {
     struct ff_lane_config config;
     struct ff_lane_line *line; /* the page's, of this lane */
+    struct ff_sharer *sharer;  /* accepts, and its page holds our connections; NULL: the master's */
     int poller;
     uint64_t rung_at;       /* page->looks when it rang last */
     int fd_limit;           /* descriptors from here on are kept for the application */

@@ -23,6 +23,8 @@ static int control(int poller, int op, int fd, uint32_t events, uint64_t tag)
         e.events |= EPOLLRDHUP;
     if (events & FF_POLL_ONCE)
         e.events |= EPOLLONESHOT;
+    if (events & FF_POLL_SHARED)
+        e.events |= EPOLLEXCLUSIVE;
     return epoll_ctl(poller, op, fd, &e) < 0 ? -errno : 0;
 }
 

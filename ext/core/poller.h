@@ -4,14 +4,22 @@
  *           fork).
  * Blocks:   only in wait, as long as it is told.
  * Owns:     its own descriptor; the watched ones stay the caller's. Level-triggered; with
- *           FF_POLL_ONCE an event is the last one until ff_poller_change. */
+ *           FF_POLL_ONCE an event is the last one until ff_poller_change; with FF_POLL_SHARED (in
+ * add) an event wakes one of the pollers that watch it so, or a few. */
 #ifndef FF_POLLER_H
 #define FF_POLLER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_POLL_NONE = 0, FF_POLL_IN = 1, FF_POLL_OUT = 2, FF_POLL_HUP = 4, FF_POLL_ONCE = 8 };
+enum {
+    FF_POLL_NONE = 0,
+    FF_POLL_IN = 1,
+    FF_POLL_OUT = 2,
+    FF_POLL_HUP = 4,
+    FF_POLL_ONCE = 8,
+    FF_POLL_SHARED = 16
+};
 enum { FF_POLLER_BATCH = 64 };
 
 struct ff_poller_event {

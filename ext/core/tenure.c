@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+enum { FF_LINGER_BYTES = 64 * 1024 };
 enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024, SLOW_US = 250 };
 
 /* ---- words and phases ---- */
@@ -130,7 +132,22 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
     ff_word_set(ff_tenure_line(lane, c), ff_word_with(c->word, state));
     ff_crash_point();
     forget(lane, c);
-    ff_return_push(lane->config.seat.page, lane->config.seat.lane, id);
+    if (lane->sharer)
+        ff_sharer_release(lane->sharer, id);
+    else
+        ff_return_push(lane->config.seat.page, lane->config.seat.lane, id);
+}
+
+/* Nobody else has a copy to read to its end: does it here. */
+static void linger(struct ff_lane *lane, struct ff_conn *c)
+{
+    take_work_back(lane, c);
+    c->is_flushing = false;
+    c->phase = FF_PHASE_LINGER;
+    set_state(lane, c, FF_LINGER);
+    ff_deadlines_set(&lane->deadlines, &c->deadline, FF_WAIT_LINGER, lane->now_ms);
+    if (watch(lane, c, FF_POLL_IN) < 0)
+        ff_tenure_end(lane, c);
 }
 
 static void unwatch(struct ff_lane *lane, struct ff_conn *c)
@@ -143,8 +160,30 @@ static void unwatch(struct ff_lane *lane, struct ff_conn *c)
 
 void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c)
 {
+    bool is_half = ff_conn_shut(c);
+    if (is_half && lane->sharer) {
+        linger(lane, c);
+        return;
+    }
     unwatch(lane, c);
-    hand_over(lane, c, ff_conn_close(c) ? FF_LINGER : FF_CLOSED);
+    c->fd = ff_sock_close(c->fd);
+    hand_over(lane, c, is_half ? FF_LINGER : FF_CLOSED);
+}
+
+void ff_tenure_end(struct ff_lane *lane, struct ff_conn *c)
+{
+    unwatch(lane, c);
+    c->fd = ff_sock_close(c->fd);
+    hand_over(lane, c, FF_CLOSED);
+}
+
+void ff_tenure_drain(struct ff_lane *lane, struct ff_conn *c)
+{
+    char trash[4096];
+    ssize_t n = recv(c->fd, trash, sizeof(trash), MSG_DONTWAIT);
+    c->drained += n > 0 ? (uint32_t)n : 0;
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || c->drained > FF_LINGER_BYTES)
+        ff_tenure_end(lane, c);
 }
 
 void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c)
@@ -175,8 +214,8 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     enum ff_wait wait = c->phase == FF_PHASE_HEAD ? FF_WAIT_HEAD : FF_WAIT_BODY;
     if (c->is_flushing)
         wait = FF_WAIT_WRITE;
-    else if (c->phase == FF_PHASE_QUIET)
-        wait = FF_WAIT_PARK;
+    else if (c->phase == FF_PHASE_QUIET) /* nobody else looks after one that says nothing at all */
+        wait = lane->sharer && c->received == 0 ? FF_WAIT_HEAD : FF_WAIT_PARK;
     else if (c->phase == FF_PHASE_HEAD && was == FF_PHASE_HEAD && ff_deadline_is_set(&c->deadline))
         return; /* the whole head has one deadline: octets that dribble in don't move it */
     ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);

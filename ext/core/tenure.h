@@ -26,6 +26,11 @@ static inline bool ff_tenure_is_idle(const struct ff_conn *c)
 /* Shuts it down and tells the master. */
 void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c);
 
+/* Closes what lingers, or reads a part of it and drops that: only where lanes accept for
+ * themselves. */
+void ff_tenure_end(struct ff_lane *lane, struct ff_conn *c);
+void ff_tenure_drain(struct ff_lane *lane, struct ff_conn *c);
+
 /* Cuts it by a reset: what was sent must not pass for a whole response. */
 void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c);
 

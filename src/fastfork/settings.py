@@ -63,11 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 1
     dispatch: Annotated[
-        Literal["auto", "round-robin", "least-loaded", "ip-hash"],
+        Literal["auto", "round-robin", "least-loaded", "ip-hash", "shared"],
         Meta(
             description="who gets the next connection, of the workers that can serve it now: round-robin, by"
             " turns; least-loaded, who has the fewest; ip-hash, the same client always the same worker, even"
-            " if it has to wait (behind a proxy all clients are one); auto is round-robin",
+            " if it has to wait (behind a proxy all clients are one); shared, workers accept for themselves,"
+            " and what they have ends with them; auto is round-robin",
             extra={"metavar": "POLICY"},
         ),
     ] = "auto"

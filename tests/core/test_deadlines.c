@@ -1,7 +1,7 @@
 #include "check.h"
 #include "deadlines.h"
 
-static const int64_t AFTER[FF_DEADLINE_CLASSES] = {10, 30, 0, 75};
+static const int64_t AFTER[FF_DEADLINE_CLASSES] = {10, 30, 0, 75, 0};
 
 TEST(nothing_set_is_never_due)
 {

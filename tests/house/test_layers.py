@@ -22,6 +22,7 @@ FLOORS = {
     "lane": -1,
     "tenure": -1,
     "exchange": -1,
+    "sharer": -1,
     # -2 the client
     "conn": -2,
     # -3 trade
@@ -56,7 +57,7 @@ NEIGHBOURS = {
     "recovery": {"dealer", "dispatcher", "keeper"},
     "dealer": {"dispatcher"},
     "keeper": {"dealer", "dispatcher"},
-    "lane": {"tenure"},
+    "lane": {"sharer", "tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
     "conntable": {"page"},

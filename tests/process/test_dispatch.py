@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fix_cluster import Answer, Cluster, Gate, Start, answer
+from fix_load import StartLoad, on_new_connections
 from fix_processes import wait_until
 from fix_wire import Connect, Wire, get
 
@@ -157,4 +158,101 @@ def test_unknown_policy_is_an_error_that_names_the_others(start: Start) -> None:
     server.exit_code = 1
 
     assert server.wait_for_end() == 1
-    assert "auto, ip-hash, least-loaded or round-robin" in server.log
+    assert "auto, ip-hash, least-loaded, round-robin or shared" in server.log
+
+
+# --- shared: workers accept for themselves
+
+
+def test_shared_workers_serve_new_and_kept_connections(start: Start, connect: Connect) -> None:
+    server = start("process:app", "--dispatch", "shared", workers=2)
+    kept = [connect(server) for _ in range(8)]
+
+    for _ in range(3):
+        assert [answer(wire.send(get()).read_response().body).slot in (0, 1) for wire in kept]
+        assert server.who().slot in (0, 1)
+
+
+def test_shared_worker_that_is_busy_leaves_new_connections_to_the_others(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start("process:app", "--dispatch", "shared", "--timeout", "0", workers=2)
+    door = gate()
+    held = connect(server).send(get(door.url()))
+    busy = server.worker_at(door)
+
+    assert {server.who().pid for _ in range(20)} == {*server.workers} - {busy}
+
+    door.open()
+    assert answer(held.read_response().body).pid == busy
+
+
+def test_shared_worker_that_is_killed_is_replaced_and_the_others_go_on(
+    start: Start, connect: Connect
+) -> None:
+    server = start("process:app", "--dispatch", "shared", workers=2)
+    kept = connect(server).send(get())
+    owner = answer(kept.read_response().body)
+
+    server.replace(owner.slot)
+
+    assert kept.is_ended()
+    assert all(server.who().pid in server.workers for _ in range(20))
+
+
+def test_shared_workers_serve_what_waits_before_they_stop(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start("process:app", "--dispatch", "shared", "--timeout", "0", workers=1)
+    door = gate()
+    held = connect(server).send(get(door.url()))
+    door.wait_for_request()
+    waiting = [connect(server).send(get()) for _ in range(10)]
+
+    server.process.terminate()
+    server.wait_for_log("draining")
+    door.open()
+
+    assert [wire.read_response().status for wire in [held, *waiting]] == [200] * 11
+    assert server.wait_for_end() == 0
+
+
+def test_shared_worker_that_retires_loses_no_request(start: Start, load: StartLoad) -> None:
+    server = start(
+        "process:app", "--dispatch", "shared", "--max-requests", "200", "--threads", "2", workers=2
+    )
+    clients = load(server, on_new_connections)
+
+    wait_until(lambda: server.log.count("takes over") >= 2)
+
+    assert set(clients.stop()) == {"answered"}
+
+
+def test_shared_worker_reads_a_refused_request_to_its_end(start: Start, connect: Connect) -> None:
+    server = start("process:app", "--dispatch", "shared", "--max-requests", "0", workers=1)
+    body = b"x" * 200_000
+
+    wire = connect(server).send(get(f"/{'a' * 9000}"), body[:30_000])
+
+    assert wire.read_response().status == 414
+    assert wire.read_to_end() == b""
+
+
+def test_request_that_never_ends_is_answered_by_the_death_of_its_shared_worker(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start("process:app", "--dispatch", "shared", "--timeout", "0.3", workers=1)
+    wire = connect(server).send(get(gate().url("/spin")))
+
+    assert wire.is_ended()
+    assert server.who().slot == 0
+
+
+def test_quiet_connection_of_a_shared_worker_ends_with_its_time(
+    start: Start, connect: Connect
+) -> None:
+    server = start("process:app", "--dispatch", "shared", "--keep-alive", "0.2", workers=1)
+    kept = connect(server).send(get())
+
+    assert kept.read_response().status == 200
+    assert kept.is_ended()

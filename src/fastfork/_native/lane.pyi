@@ -1,5 +1,7 @@
 """The worker's side of the core: one lane, with the connections that were dealt to it."""
 
+from collections.abc import Sequence
+
 from fastfork._native.dispatcher import Seat
 from fastfork._native.networks import Networks
 
@@ -26,6 +28,7 @@ class Lane:
         limit_line: int,
         limit_field: int,
         limit_fields: int,
+        listeners: Sequence[int] = (),
     ) -> None:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
@@ -37,7 +40,8 @@ class Lane:
         *limit_requests*: that many on one connection (0: any). *rate*: octets a second that a client must
         send of a body and read of an answer, on average, beyond the time-outs (0: any).
         *refuse_underscores*: a field with "_" in its name is answered 400.
-        Raises OSError.
+        From *listeners* (descriptors, borrowed) it accepts by itself: what the master deals elsewhere. Such
+        connections end with the process, and *linger* is how long a quiet one is kept. Raises OSError.
         """
 
     def drain(self) -> None:

@@ -119,8 +119,9 @@ class Master:
 
     def _start(self) -> None:
         self._log.info(f"fastfork {__version__} starts {self._settings.app} (pid {os.getpid()})")
-        for listener in self._listeners:
-            self._dispatcher.listen(listener.fd)
+        if self._settings.dispatch != "shared":
+            for listener in self._listeners:
+                self._dispatcher.listen(listener.fd)
         # What exists now is never collected: collecting would write to, and so copy, every shared page.
         gc.freeze()
         numbers = range(self._workers)
@@ -205,6 +206,7 @@ class Master:
             load=self._load,
             settings=self._settings,
             servers=tuple(listener.server for listener in self._listeners),
+            listeners=tuple(listener.fd for listener in self._listeners),
             proxies=self._proxies,
             log=self._log,
             access_log=self._access_log,

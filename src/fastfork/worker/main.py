@@ -65,6 +65,7 @@ class Job(msgspec.Struct, frozen=True):
     load: Callable[[], Callable[..., Any]]
     settings: Settings
     servers: tuple[tuple[str, str], ...]
+    listeners: tuple[int, ...]
     proxies: Proxies
     log: Log
     access_log: AccessLog | None
@@ -133,12 +134,14 @@ def _say(verdict: int, what: bytes) -> None:
 
 def _sit_down(job: Job, seat: Seat) -> Lane:
     settings = job.settings
+    is_shared = settings.dispatch == "shared"
     return Lane(
         seat,
         head_timeout=settings.head_timeout,
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,
-        linger=_LINGER,
+        linger=settings.keep_alive if is_shared else _LINGER,
+        listeners=job.listeners if is_shared else (),
         replay=settings.replay,
         proxy=settings.proxy_protocol,
         relays=job.proxies.relays,
@@ -155,8 +158,10 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
 
 
 def _drop_masters(job: Job, *, verdict: int) -> None:
-    seats = {fd for seat in job.seats for fd in seat.fds}
-    close_all_but({0, 1, 2, verdict, job.log.fd, *job.keep_fds} | seats | _log_fds(job))
+    ours = {fd for seat in job.seats for fd in seat.fds}
+    if job.settings.dispatch == "shared":
+        ours.update(job.listeners)
+    close_all_but({0, 1, 2, verdict, job.log.fd, *job.keep_fds} | ours | _log_fds(job))
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
