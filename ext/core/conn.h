@@ -30,6 +30,8 @@ struct ff_work {
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
     struct ff_pace reading, writing; /* of the body, and of the answer, as the client goes along */
     bool is_begun;                   /* octets have gone out since the request began to run */
+    struct ff_conn *next_flushed;    /* in a list of the flusher's */
+    int flushed;                     /* what came of it: flusher.h */
     uint32_t block;                  /* of the lane's memory, that `in` begins in; 0: none */
     struct ff_work *next;            /* in the lane's list of spare ones */
 };
@@ -52,13 +54,12 @@ struct ff_conn {
     uint64_t received, sent;     /* octets, in all, whoever did it */
     uint32_t id;
     int fd;
-    uint32_t drained; /* octets read and dropped, of one that lingers */
-    uint8_t phase;    /* enum ff_phase: of the input */
-    uint8_t watched;  /* FF_POLL_* that the poller watches; NONE: it does not know the descriptor */
-    bool is_flushing; /* output waits for a slow reader; no input is read meanwhile */
-    bool is_drained;  /* the last read left nothing in the socket */
-    bool is_ended;    /* the client has sent its end */
-    bool is_closing;  /* close when the output is out */
+    uint32_t drained;    /* octets read and dropped, of one that lingers */
+    uint8_t phase;       /* enum ff_phase: of the input */
+    bool is_watched;     /* the lane's poller knows the descriptor */
+    bool is_drained;     /* the last read left nothing in the socket */
+    bool is_ended;       /* the client has sent its end */
+    bool is_closing;     /* close when the output is out */
     bool needs_continue; /* the client waits for 100 Continue */
 };
 

@@ -128,6 +128,17 @@ static bool accept_rest(struct ff_lane *lane)
     return false;
 }
 
+/* Goes on with one connection that the flusher is done with; the next one at the same event. */
+static void take_flushed(struct ff_lane *lane)
+{
+    int result;
+    struct ff_conn *c = ff_flusher_take(lane->flusher, &result);
+    if (!c)
+        return;
+    lane->next_event--;
+    ff_tenure_flushed(lane, c, result);
+}
+
 /* Handles one event. A connection that can be read, or NULL. */
 static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_event *event)
 {
@@ -140,6 +151,7 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
         char octets[64];
         while (read(lane->wake[0], octets, sizeof(octets)) > 0)
             ;
+        take_flushed(lane);
         return NULL;
     }
     if ((event->tag & 0xffffff) == 0) {
@@ -151,10 +163,6 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
         return NULL; /* it went away earlier in this batch */
     if (c->phase == FF_PHASE_LINGER) {
         ff_tenure_drain(lane, c);
-        return NULL;
-    }
-    if (c->is_flushing) {
-        ff_tenure_settle(lane, c, c->phase);
         return NULL;
     }
     if (ff_tenure_is_idle(c)) {
@@ -251,10 +259,8 @@ static void expire(struct ff_lane *lane)
             ff_tenure_end(lane, c);
         else if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
             ff_tenure_drop(lane, c);
-        else if (!c->is_flushing && c->phase == FF_PHASE_QUIET)
+        else if (c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
-        else if (c->is_flushing)
-            ff_tenure_look(lane, c);
         else
             ff_tenure_refuse(lane, c, 408);
     }
@@ -366,6 +372,8 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     if (r == 0 && lane->sharer)
         r = ff_sharer_watch(lane->sharer, lane->poller);
     if (r == 0)
+        r = ff_flusher_open(config->wait_ms, config->limits.rate, lane->wake[1], &lane->flusher);
+    if (r == 0)
         *out = lane, lane = NULL; /* handed over: nothing left to undo */
 finish:
     ff_lane_free(lane);
@@ -385,6 +393,7 @@ void ff_lane_detach(struct ff_lane *lane)
     if (lane->sharer)
         ff_page_detach(lane->sharer->home);
     ff_blocks_detach(lane->config.seat.blocks, lane->blocks);
+    ff_flusher_detach(lane->flusher);
     lane->mode = FF_LANE_DETACHED;
     lane->events = lane->next_event = 0;
     lane->again = NULL;
@@ -404,6 +413,7 @@ void ff_lane_free(struct ff_lane *lane)
 {
     if (!lane)
         return;
+    ff_flusher_free(lane->flusher); /* first: what it had is ours again */
     for (uint32_t id = 1; lane->conn && id <= lane->config.seat.page->conns_max; id++)
         if (lane->conn[id])
             ff_tenure_drop(lane, lane->conn[id]);

@@ -13,6 +13,7 @@
 #include "channel.h"
 #include "conn.h"
 #include "conntable.h"
+#include "flusher.h"
 #include "networks.h"
 #include "poller.h"
 #include "progress.h"
@@ -44,10 +45,11 @@ struct ff_lane {
     struct ff_lane_line *line; /* the page's, of this lane */
     struct ff_sharer *sharer;  /* accepts, and its page holds our connections; NULL: the master's */
     int poller;
-    uint64_t rung_at;       /* page->looks when it rang last */
-    int fd_limit;           /* descriptors from here on are kept for the application */
-    int wake[2];            /* a pipe: an octet written to [1] ends ff_lane_wait */
-    atomic_bool must_leave; /* set by whoever wants it to leave */
+    uint64_t rung_at;           /* page->looks when it rang last */
+    int fd_limit;               /* descriptors from here on are kept for the application */
+    int wake[2];                /* a pipe: an octet written to [1] ends ff_lane_wait */
+    struct ff_flusher *flusher; /* for answers that the socket does not take */
+    atomic_bool must_leave;     /* set by whoever wants it to leave */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
     uint32_t received;     /* deals that came through the channel, beside line->sent */

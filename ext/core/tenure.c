@@ -98,15 +98,13 @@ static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
     lane->spares++;
 }
 
-static int watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events)
+static int watch(struct ff_lane *lane, struct ff_conn *c)
 {
-    if (c->watched == events)
+    if (c->is_watched)
         return 0;
     uint64_t tag = (uint64_t)c->id | ff_word_generation(c->word) << 24;
-    int r = c->watched ? ff_poller_change(lane->poller, c->fd, events, tag)
-                       : ff_poller_add(lane->poller, c->fd, events, tag);
-    if (r == 0)
-        c->watched = events;
+    int r = ff_poller_add(lane->poller, c->fd, FF_POLL_IN, tag);
+    c->is_watched = r == 0;
     return r;
 }
 
@@ -142,20 +140,19 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
 static void linger(struct ff_lane *lane, struct ff_conn *c)
 {
     take_work_back(lane, c);
-    c->is_flushing = false;
     c->phase = FF_PHASE_LINGER;
     set_state(lane, c, FF_LINGER);
     ff_deadlines_set(&lane->deadlines, &c->deadline, FF_WAIT_LINGER, lane->now_ms);
-    if (watch(lane, c, FF_POLL_IN) < 0)
+    if (watch(lane, c) < 0)
         ff_tenure_end(lane, c);
 }
 
 static void unwatch(struct ff_lane *lane, struct ff_conn *c)
 {
     /* a closed copy would go on reporting: the file lives */
-    if (c->watched)
+    if (c->is_watched)
         ff_poller_remove(lane->poller, c->fd);
-    c->watched = FF_POLL_NONE;
+    c->is_watched = false;
 }
 
 void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c)
@@ -212,9 +209,7 @@ void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c)
 static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     enum ff_wait wait = c->phase == FF_PHASE_HEAD ? FF_WAIT_HEAD : FF_WAIT_BODY;
-    if (c->is_flushing)
-        wait = FF_WAIT_WRITE;
-    else if (c->phase == FF_PHASE_QUIET) /* nobody else looks after one that says nothing at all */
+    if (c->phase == FF_PHASE_QUIET) /* nobody else looks after one that says nothing at all */
         wait = lane->sharer && c->received == 0 ? FF_WAIT_HEAD : FF_WAIT_PARK;
     else if (c->phase == FF_PHASE_HEAD && was == FF_PHASE_HEAD && ff_deadline_is_set(&c->deadline))
         return; /* the whole head has one deadline: octets that dribble in don't move it */
@@ -229,80 +224,92 @@ static bool must_give_way(const struct ff_lane *lane)
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
 }
 
-/* Begins to wait for a client inside a body or an answer. In the milliseconds of the deadlines, so
- * that a stall is over when its deadline says so. */
-static void wait_for_client(struct ff_lane *lane, struct ff_conn *c)
-{
-    struct ff_pace_rule rule = ff_tenure_pace(lane, c->is_flushing);
-    if (c->is_flushing)
-        ff_pace_wait(&c->work->writing, &rule, lane->now_ms * 1000, ff_conn_taken(c));
-    else if (c->phase == FF_PHASE_BODY)
-        ff_pace_wait(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
-}
-
-/* Has the client kept up with what we wait for? */
+/* Has the client kept up with its body? In the milliseconds of the deadlines, so that a stall is
+ * over when its deadline says so. */
 static bool keeps_up(const struct ff_lane *lane, struct ff_conn *c)
 {
-    struct ff_pace_rule rule = ff_tenure_pace(lane, c->is_flushing);
-    if (c->is_flushing)
-        return ff_pace_goes_on(&c->work->writing, &rule, lane->now_ms * 1000, ff_conn_taken(c));
+    struct ff_pace_rule rule = ff_tenure_pace(lane, false);
     return c->phase != FF_PHASE_BODY ||
            ff_pace_goes_on(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
 }
 
-/* Lets the connection wait for its client: to say more, or to take our output. */
+/* Lets the connection wait for its client to say more. */
 static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
-    bool is_quiet = c->phase == FF_PHASE_QUIET && !c->is_flushing;
+    bool is_quiet = c->phase == FF_PHASE_QUIET;
+    struct ff_pace_rule rule = ff_tenure_pace(lane, false);
     if (is_quiet && (lane->mode == FF_LANE_LEAVING || must_give_way(lane))) {
         ff_tenure_give_back(lane, c);
         ff_lane_ring(lane);
         return;
     }
-    if (watch(lane, c, c->is_flushing ? FF_POLL_OUT : FF_POLL_IN) < 0) {
+    if (watch(lane, c) < 0) {
         ff_tenure_close(lane, c);
         return;
     }
     set_deadline(lane, c, was);
-    wait_for_client(lane, c);
+    if (c->phase == FF_PHASE_BODY)
+        ff_pace_wait(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
     if (is_quiet)
         take_work_back(lane, c);
-    set_state(lane, c, c->is_flushing ? FF_FLUSH : is_quiet ? FF_IDLE : FF_READING);
+    set_state(lane, c, is_quiet ? FF_IDLE : FF_READING);
 }
 
-void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
+/* The socket takes no more: the flusher has the connection until its client has read on. */
+static void leave_to_flusher(struct ff_lane *lane, struct ff_conn *c)
 {
-    struct ff_buffer *out = &c->work->out;
+    unwatch(lane, c);
+    ff_deadlines_clear(&c->deadline);
+    set_state(lane, c, FF_FLUSH);
+    if (ff_flusher_give(lane->flusher, c) < 0)
+        ff_tenure_reset(lane, c); /* no thread: it can't be told from a slow reader's end */
+}
+
+/* The output is out: closes, goes on with what is buffered, or waits. */
+static void go_on(struct ff_lane *lane, struct ff_conn *c, uint8_t was, bool is_planned)
+{
     struct ff_conn_line *line = ff_tenure_line(lane, c);
-    ssize_t r = c->is_flushing && !keeps_up(lane, c) ? -ETIMEDOUT : 0;
-    bool is_planned = ff_buffer_len(out) > 0 && c->sent == ff_progress_base(line)->tx;
-    if (is_planned)
-        plan(lane, c);
-    while (ff_buffer_len(out) > 0 && r >= 0)
-        r = ff_conn_send(c, NULL, 0);
-    c->is_flushing = ff_buffer_len(out) > 0;
-    /* the last answer stays a plan: who dies before the close must not leave it open */
-    if (!c->is_flushing && r >= 0 && !c->is_closing && c->sent != ff_progress_base(line)->tx) {
+    if (c->is_closing) { /* the last answer stays a plan: who dies now must not leave it open */
+        ff_tenure_close(lane, c);
+        return;
+    }
+    if (c->sent != ff_progress_base(line)->tx) {
         if (!is_planned)
             plan(lane, c);
         ff_progress_commit(line);
     }
-    if (r == -ETIMEDOUT)
-        ff_tenure_reset(lane, c); /* what the kernel still holds for it goes, too */
-    else if ((r < 0 && r != -EAGAIN) || (c->is_closing && !c->is_flushing))
-        ff_tenure_close(lane, c);
-    else if (c->is_flushing || c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
+    if (c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
         rest(lane, c, was);
     else if (ff_tenure_advance(lane, c)) /* a pipelined request had to wait for the output */
         lane->again = c;
 }
 
-void ff_tenure_look(struct ff_lane *lane, struct ff_conn *c)
+void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
-    if (keeps_up(lane, c))
-        set_deadline(lane, c, c->phase);
+    struct ff_buffer *out = &c->work->out;
+    ssize_t r = 0;
+    bool is_planned =
+        ff_buffer_len(out) > 0 && c->sent == ff_progress_base(ff_tenure_line(lane, c))->tx;
+    if (is_planned)
+        plan(lane, c);
+    while (ff_buffer_len(out) > 0 && r >= 0)
+        r = ff_conn_send(c, NULL, 0);
+    if (r == -EAGAIN)
+        leave_to_flusher(lane, c);
+    else if (r < 0)
+        ff_tenure_close(lane, c);
     else
-        ff_tenure_reset(lane, c);
+        go_on(lane, c, was, is_planned);
+}
+
+void ff_tenure_flushed(struct ff_lane *lane, struct ff_conn *c, int result)
+{
+    if (result == -ETIMEDOUT)
+        ff_tenure_reset(lane, c); /* what the kernel still holds for it goes, too */
+    else if (result < 0)
+        ff_tenure_close(lane, c);
+    else
+        go_on(lane, c, c->phase, false);
 }
 
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)

@@ -4,8 +4,8 @@
  * Blocks:   never.
  * Owns:     nothing of its own; works on the lane's connections.
  *
- * State here follows from two facts: the phase of the input (conn.h) and whether output waits
- * for a slow reader. The word in the conn table, the deadline and what the poller watches are
+ * State here follows from two facts: the phase of the input (conn.h) and whether the flusher has
+ * it. The word in the conn table, the deadline and what the poller watches are
  * set from them in one place. */
 #ifndef FF_TENURE_H
 #define FF_TENURE_H
@@ -40,13 +40,12 @@ void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c);
 /* Gives an idle connection back to the master, open. */
 void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c);
 
-/* Sends the output as far as the socket takes it, then closes, waits for the client, or for the
- * socket. `was` is the phase before this input. */
+/* Sends the output as far as the socket takes it, then closes, waits for the client, or leaves the
+ * rest to the flusher. `was` is the phase before this input. */
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was);
 
-/* The socket has not taken our output for a while: cuts the connection, unless its client goes on
- * reading what the kernel holds. */
-void ff_tenure_look(struct ff_lane *lane, struct ff_conn *c);
+/* The flusher gave it back with `result`: goes on as ff_tenure_settle. */
+void ff_tenure_flushed(struct ff_lane *lane, struct ff_conn *c, int result);
 
 /* How fast a client must read, if `is_write`, or send a body. */
 static inline struct ff_pace_rule ff_tenure_pace(const struct ff_lane *lane, bool is_write)

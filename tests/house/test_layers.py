@@ -21,6 +21,7 @@ FLOORS = {
     "escrow": -1,
     "lane": -1,
     "tenure": -1,
+    "flusher": -1,
     "exchange": -1,
     "sharer": -1,
     # -2 the client
@@ -57,7 +58,7 @@ NEIGHBOURS = {
     "recovery": {"dealer", "dispatcher", "keeper"},
     "dealer": {"dispatcher"},
     "keeper": {"dealer", "dispatcher"},
-    "lane": {"sharer", "tenure"},
+    "lane": {"flusher", "sharer", "tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
     "conntable": {"page"},
