@@ -11,6 +11,7 @@ import pytest
 
 from fix_cluster import Gate, Start
 from fix_processes import processes_of, wait_until
+from fix_wire import Connect, get
 
 HARMLESS = [
     signal.SIGHUP,
@@ -45,6 +46,24 @@ def test_a_worker_ignores_what_is_for_the_master_and_blocks_nothing(start: Start
     ours = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
     pythons = {signal.SIGPIPE, signal.SIGXFSZ}
     assert said == [f"ignored {sorted(map(int, ours | pythons))}", "blocked []"]
+
+
+def test_stopping_at_once_is_called_so_and_runs_nothing_again(
+    start: Start, connect: Connect, gate: Callable[[], Gate]
+) -> None:
+    server = start(workers=2)
+    door = gate()
+    wire = connect(server).send(get(door.url()))
+    door.wait_for_request()
+
+    server.process.send_signal(signal.SIGQUIT)
+
+    assert server.wait_for_end() == 0
+    assert wire.read_response().status == 502
+    assert ": answered 502" in server.log
+    assert server.log.count(" was killed") == 2
+    assert "SIGKILL" not in server.log
+    assert "runs it again" not in server.log
 
 
 def test_a_storm_of_signals_does_not_drown_the_one_that_matters(start: Start) -> None:

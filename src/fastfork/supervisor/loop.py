@@ -269,7 +269,7 @@ class Master:
         if self._refusal is not None:
             return
         if self._is_stopping:
-            self._log_end(slot, worker, words.end(status, lost))
+            self._log_end(slot, worker, _told(worker, status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
@@ -292,7 +292,7 @@ class Master:
     def _failure(self, worker: Worker, status: int, lost: int) -> str:
         if refusal := worker.refusal():
             return f"could not start: {self._shorten(refusal)}"
-        return words.end(status, lost)
+        return _told(worker, status, lost)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
         delay = slot.backoff.delay(healthy_for=healthy_for, chance=_chance())
@@ -386,13 +386,13 @@ class Master:
         self._look_at = time.monotonic()
         self._release(worker.lanes)
         if handover.is_taken_over:
-            self._log_end(slot, worker, words.end(status, lost))
+            self._log_end(slot, worker, _told(worker, status, lost))
         elif worker is handover.other:
             told = f"{self._failure(worker, status, lost)}; {self._put_off(slot)}"
             self._log_end(slot, worker, told, is_bad=True)
         else:
             slot.worker, slot.lanes = handover.other, handover.other.lanes
-            told = f"{words.end(status, lost)}; pid {handover.other.pid} takes over"
+            told = f"{_told(worker, status, lost)}; pid {handover.other.pid} takes over"
             self._log_end(slot, worker, told, is_bad=True)
 
     def _put_off(self, slot: Slot) -> str:
@@ -428,6 +428,10 @@ class Master:
         self._log.info(f"{why}: stopping at once")
         if not self._is_stopping:
             self._stop_listening(drain_backlog=False)
+        for _, worker in self._everyone():
+            for lane in worker.lanes:
+                self._dispatcher.rest(lane)
+        self._dispatcher.close_lane_channels()  # nobody is left to run a request again
         self._kill_all()
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
@@ -474,3 +478,7 @@ class _DiedAtStart(StartError):
 
 def _chance() -> float:
     return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+def _told(worker: Worker, status: int, lost: int) -> str:
+    return words.end(status, lost, is_killed=worker.is_killed)

@@ -31,6 +31,8 @@ class Worker:
         self.term = Term()
         self.is_timed_out = False
         """Whether it is ended because its application took too long."""
+        self.is_killed = False
+        """Whether we have killed it."""
         self.deadline: float | None = None
         """When it is killed, if it has not ended by then; None: it may live."""
         self._said = b""
@@ -70,6 +72,7 @@ class Worker:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal; a process that has ended but is not buried doesn't mind."""
+        self.is_killed = self.is_killed or number == signal.SIGKILL
         os.kill(self.pid, number)
 
 

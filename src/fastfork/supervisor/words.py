@@ -16,12 +16,15 @@ def cause_of(status: int) -> str:
     return name_of(-status) if status < 0 else f"exit code {status}"
 
 
-def end(status: int, lost: int) -> str:
-    """Return how a worker ended with *status*, and how many requests were *lost* with it."""
+def end(status: int, lost: int, *, is_killed: bool) -> str:
+    """Return how a worker ended with *status*, and how many requests were *lost* with it.
+
+    It *is_killed* if that was our doing.
+    """
     if status == 0 and not lost:
         return "exited"
     requests = f", {lost} request{'s' if lost > 1 else ''} lost" if lost else ""
-    return f"died: {cause_of(status)}{requests}"
+    return f"{'was killed' if is_killed else f'died: {cause_of(status)}'}{requests}"
 
 
 def rescue(done: str, request: str) -> str:
