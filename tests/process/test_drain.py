@@ -148,6 +148,7 @@ def test_quit_does_not_wait_for_anything(start: Start, connect: Connect, gate: M
     server.process.send_signal(signal.SIGQUIT)
 
     assert server.wait_for_end() == 0
+    assert wire.read_response().status == 502
     assert wire.is_ended()
 
 
