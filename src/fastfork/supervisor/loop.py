@@ -22,6 +22,7 @@ from fastfork.supervisor import words
 from fastfork.supervisor.binds import parse_bind
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
+from fastfork.supervisor.oom import OomWatch
 from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
@@ -65,6 +66,7 @@ class Master:
         self._log = log
         self._access_log = access_log
         self._keep_fds = keep_fds
+        self._oom = OomWatch()
         self._acts: dict[int, Callable[[], None]] = {}
         self._slots: list[Slot] = []
         self._refusal: FastforkError | None = None
@@ -269,7 +271,7 @@ class Master:
         if self._refusal is not None:
             return
         if self._is_stopping:
-            self._log_end(slot, worker, _told(worker, status, lost))
+            self._log_end(slot, worker, self._told(worker, status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
@@ -292,7 +294,12 @@ class Master:
     def _failure(self, worker: Worker, status: int, lost: int) -> str:
         if refusal := worker.refusal():
             return f"could not start: {self._shorten(refusal)}"
-        return _told(worker, status, lost)
+        return self._told(worker, status, lost)
+
+    def _told(self, worker: Worker, status: int, lost: int) -> str:
+        # Asked after each SIGKILL that was not ours: by then the kernel has counted it.
+        is_oom = status == -signal.SIGKILL and not worker.is_killed and self._oom.has_killed()
+        return words.end(status, lost, is_killed=worker.is_killed, is_oom=is_oom)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
         delay = slot.backoff.delay(healthy_for=healthy_for, chance=_chance())
@@ -386,13 +393,13 @@ class Master:
         self._look_at = time.monotonic()
         self._release(worker.lanes)
         if handover.is_taken_over:
-            self._log_end(slot, worker, _told(worker, status, lost))
+            self._log_end(slot, worker, self._told(worker, status, lost))
         elif worker is handover.other:
             told = f"{self._failure(worker, status, lost)}; {self._put_off(slot)}"
             self._log_end(slot, worker, told, is_bad=True)
         else:
             slot.worker, slot.lanes = handover.other, handover.other.lanes
-            told = f"{_told(worker, status, lost)}; pid {handover.other.pid} takes over"
+            told = f"{self._told(worker, status, lost)}; pid {handover.other.pid} takes over"
             self._log_end(slot, worker, told, is_bad=True)
 
     def _put_off(self, slot: Slot) -> str:
@@ -478,7 +485,3 @@ class _DiedAtStart(StartError):
 
 def _chance() -> float:
     return int.from_bytes(os.urandom(4), "big") / 2**32
-
-
-def _told(worker: Worker, status: int, lost: int) -> str:
-    return words.end(status, lost, is_killed=worker.is_killed)

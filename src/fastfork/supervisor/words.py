@@ -16,15 +16,16 @@ def cause_of(status: int) -> str:
     return name_of(-status) if status < 0 else f"exit code {status}"
 
 
-def end(status: int, lost: int, *, is_killed: bool) -> str:
+def end(status: int, lost: int, *, is_killed: bool, is_oom: bool = False) -> str:
     """Return how a worker ended with *status*, and how many requests were *lost* with it.
 
-    It *is_killed* if that was our doing.
+    It *is_killed* if that was our doing, *is_oom* if the kernel killed for want of memory.
     """
     if status == 0 and not lost:
         return "exited"
     requests = f", {lost} request{'s' if lost > 1 else ''} lost" if lost else ""
-    return f"{'was killed' if is_killed else f'died: {cause_of(status)}'}{requests}"
+    how = "was killed" if is_killed else f"died: {cause_of(status)}"
+    return f"{how}{', the kernel was out of memory for it' if is_oom else ''}{requests}"
 
 
 def rescue(done: str, request: str) -> str:
