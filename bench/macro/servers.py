@@ -38,6 +38,14 @@ def fastfork(port: int, workers: int, *, app: str = "apps:hello") -> list[str]:
     return [sys.executable, "-m", "fastfork", "serve", *where, app]
 
 
+def _logged(form: str) -> Callable[[int, int], list[str]]:
+    def command(port: int, workers: int) -> list[str]:
+        form_of = ["--access-log-format", "json"] if form == "json" else []
+        return [*fastfork(port, workers), "--access-logfile", str(CACHE / "access.log"), *form_of]
+
+    return command
+
+
 def _granian(port: int, workers: int) -> list[str]:
     lean = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", "1"]
     where = ["--port", str(port), "--workers", str(workers)]
@@ -54,6 +62,8 @@ COMMANDS: dict[str, Callable[[int, int], list[str]]] = {
     "floor": lambda port, _: [str(FLOOR), str(port)],
     "floor-one-packet": lambda port, _: [str(FLOOR), str(port), "one-packet"],
     "fastfork": fastfork,
+    "fastfork-access-log": _logged("text"),
+    "fastfork-access-json": _logged("json"),
     "bjoern": lambda port, _: [f"{PEERS}/python", "-c", BJOERN, str(port)],
     "freastal": lambda port, _: [f"{PEERS}/python", "-c", FREASTAL, str(port)],
     "granian": _granian,

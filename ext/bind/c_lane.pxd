@@ -16,6 +16,7 @@ cdef extern from "page.h" nogil:
 
     struct ff_lane_line:
         uint64_t requests
+        uint64_t lines_lost
 
 
 cdef extern from "conn.h" nogil:
@@ -55,8 +56,13 @@ cdef extern from "lane.h" nogil:
         const int *listeners
         size_t listener_count
 
+    enum ff_lane_mode:
+        FF_LANE_DETACHED
+
     struct ff_lane:
         ff_lane_line *line
+        ff_lane_mode mode
+        uint32_t waited_us
         int wake[2]
 
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)
@@ -85,3 +91,4 @@ cdef extern from "exchange.h" nogil:
 
 cdef extern from "clock.h" nogil:
     int64_t ff_clock_us()
+    int64_t ff_clock_wall_s()

@@ -369,18 +369,12 @@ cdef Py_ssize_t size_of(part) except -1:
 # --- the loop
 
 
-cdef class AccessRecord:
-    """One finished request, for the access log. Valid during the call only; do not keep it."""
-
-    cdef public object environ, status, headers, sent, seconds
-
-
 @cython.final
 cdef class Gateway:
     """Runs requests of one lane through one application."""
 
     cdef ff_lane *lane
-    cdef object app, on_error, on_access
+    cdef object app, on_error, log_access
     cdef Environs environs
     cdef Exchange exchange
 
@@ -404,7 +398,7 @@ cdef class Gateway:
             ff_exchange_forbid_replay(self.lane, self.exchange.conn)
 
     cdef int run(self, ff_conn *conn) except -1:
-        cdef int64_t began = ff_clock_us() if self.on_access is not None else 0
+        cdef int64_t began = ff_clock_us() if self.log_access is not None else 0
         cdef Exchange exchange = self.fresh_exchange()
         cdef Input content = Input.__new__(Input)
         cdef dict environ = self.environs.make(self.lane, conn)
@@ -422,7 +416,7 @@ cdef class Gateway:
             failure = error
             exchange.abort(self.explain(error, exchange, content, environ))
         content.end()
-        if self.on_access is not None:
+        if self.log_access is not None:
             self.record(exchange, environ, ff_clock_us() - began)
         exchange.status = exchange.headers = exchange.trouble = None
         if type(result) is not list and type(result) is not tuple:
@@ -455,14 +449,11 @@ cdef class Gateway:
             return None if isinstance(error, Exception) else error
 
     cdef int record(self, Exchange exchange, dict environ, int64_t elapsed_us) except -1:
-        record = AccessRecord()
-        record.environ = environ
-        record.status = exchange.status
-        record.headers = exchange.headers
-        record.sent = exchange.octets
-        record.seconds = elapsed_us / 1e6
         try:
-            self.on_access(record)
+            self.log_access(
+                environ, exchange.status, exchange.headers, exchange.octets, elapsed_us,
+                self.lane.waited_us,
+            )
         except Exception as error:
             self.on_error(f"{line_of(environ)}: the access log failed", error)
         return 0
@@ -473,7 +464,7 @@ cdef object line_of(dict environ):
 
 
 def serve(
-    lane, app, *, servers, errors, on_error, on_access=None, root_path="", multiprocess=True,
+    lane, app, *, servers, errors, on_error, access_log=None, root_path="", multiprocess=True,
     multithread=False,
 ):
     cdef ff_lane *core = <ff_lane *>PyCapsule_GetPointer(lane._capsule, "fastfork.lane")
@@ -485,12 +476,15 @@ def serve(
     )
     gateway.lane = core
     gateway.app = app
-    gateway.on_error, gateway.on_access = on_error, on_access
+    gateway.on_error = on_error
+    gateway.log_access = None if access_log is None else access_log.write
     gateway.environs = Environs(servers, constants)
     while r != -ESHUTDOWN:
         while ff_lane_next(core, &conn) > 0:
             gateway.run(conn)
         PyErr_CheckSignals()
+        if access_log is not None:
+            access_log.flush()
         with nogil:
             r = ff_lane_wait(core)
         check(0 if r == -EINTR or r == -ESHUTDOWN else r)

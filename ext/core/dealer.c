@@ -178,9 +178,12 @@ static uint32_t accept_one(struct ff_dispatcher *d)
         if (r == 0) {
             d->next_listener = i + 1;
             d->stats.accepted++;
-            return ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
+            uint32_t id = ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
+            int64_t late_us = listener->is_late ? ff_sock_quiet_us(fd) : 0;
+            d->page->conn[id].arrived_us = (uint32_t)(d->now_us - late_us);
+            return id;
         }
-        listener->is_readable = false;
+        listener->is_readable = listener->is_late = false;
         if (r != -EAGAIN) {
             /* no descriptors or memory: the client waits in the backlog, we don't spin */
             starve(d);

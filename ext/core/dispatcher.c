@@ -77,6 +77,7 @@ void ff_dispatcher_poll_listeners(struct ff_dispatcher *d, bool on)
     d->is_listening = on;
     for (size_t i = 0; i < d->listeners; i++) {
         d->listener[i].is_readable = false;
+        d->listener[i].is_late = true;
         ff_poller_change(d->poller, d->listener[i].fd, on ? FF_POLL_IN : FF_POLL_NONE,
                          tag_of(TAG_LISTENER, (uint32_t)i));
     }

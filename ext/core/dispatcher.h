@@ -43,6 +43,7 @@ struct ff_master_lane {
 struct ff_listener {
     int fd;
     bool is_readable; /* as far as we know there is something to accept */
+    bool is_late;     /* it was not polled for a while: what it has may have waited for long */
 };
 
 /* What was done about a request that was running when its worker died. */

@@ -106,6 +106,7 @@ static void unpark(struct ff_dispatcher *d, uint32_t id, bool is_request)
         n = recv(d->escrow.entry[id].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n > 0) {
         ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
+        d->page->conn[id].arrived_us = (uint32_t)d->now_us;
         d->stats.redealt++;
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         ff_keeper_release(d, id, false);

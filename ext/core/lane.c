@@ -113,6 +113,8 @@ static bool accept_some(struct ff_lane *lane, uint64_t tag)
     }
     lane->next_deal = 0;
     lane->deals = n > 0 ? n : 0;
+    for (int i = 0; i < lane->deals; i++)
+        lane->config.seat.page->conn[lane->deal[i].id].arrived_us = (uint32_t)lane->woken_us;
     return n > 0;
 }
 
@@ -182,10 +184,13 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
  * `*out` can run. */
 static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
 {
+    lane->arrived_us = (uint32_t)lane->woken_us;
     if (lane->next_deal < lane->deals) {
         int i = lane->next_deal++;
         const struct ff_deal *deal = &lane->deal[i];
         *out = claim(lane, deal, lane->deal_fd[i]);
+        if (*out)
+            lane->arrived_us = ff_tenure_line(lane, *out)->arrived_us;
         if (*out && deal->replay)
             return ff_tenure_replay(lane, *out, replay_block(lane, deal->replay),
                                     deal->replay & 0xffff);
@@ -198,6 +203,13 @@ static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
         *out = take_event(lane, &lane->event[lane->next_event++]);
     }
     return *out && ff_tenure_read(lane, *out);
+}
+
+/* How long what can run now has waited for us. */
+static uint32_t waited_us(const struct ff_lane *lane)
+{
+    int32_t us = (int32_t)((uint32_t)lane->now_us - lane->arrived_us);
+    return us > 0 ? (uint32_t)us : 0; /* the master's clock was read later than ours */
 }
 
 /* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
@@ -216,9 +228,11 @@ int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
         bool is_ready = lane->again != NULL;
         *out = lane->again;
         lane->again = NULL;
+        lane->arrived_us = (uint32_t)lane->now_us;
         if (!is_ready)
             is_ready = look_at_next(lane, out);
         if (is_ready) {
+            lane->waited_us = waited_us(lane);
             set_running(lane, true);
             return 1;
         }
@@ -239,6 +253,8 @@ void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
     mean += (uint32_t)(((took < INT32_MAX ? (int32_t)took : INT32_MAX) - (int32_t)mean) >>
                        SERVICE_SHIFT);
     atomic_store_explicit(&lane->line->service_us, mean, memory_order_relaxed);
+    ff_histogram_count(&lane->line->took, took);
+    ff_histogram_count(&lane->line->waited, lane->waited_us);
     atomic_store_explicit(&lane->line->requests,
                           atomic_load_explicit(&lane->line->requests, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -323,7 +339,7 @@ int ff_lane_wait(struct ff_lane *lane)
                                                    : (int)(next - lane->now_ms) + 1;
     bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
     int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
-    lane->now_us = ff_clock_us();
+    lane->now_us = lane->woken_us = ff_clock_us();
     lane->now_ms = lane->now_us / 1000;
     lane->next_event = 0;
     lane->events = n > 0 ? n : 0;

@@ -52,6 +52,9 @@ struct ff_lane {
     atomic_bool must_leave;     /* set by whoever wants it to leave */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
+    int64_t woken_us;      /* when the last wait ended */
+    uint32_t arrived_us;   /* when what we look at came: the low bits of the clock */
+    uint32_t waited_us;    /* how long the request that runs had waited for us */
     uint32_t received;     /* deals that came through the channel, beside line->sent */
     uint32_t busy;         /* connections that are not idle */
     struct ff_conn **conn; /* by id */

@@ -11,6 +11,7 @@
 #ifndef FF_PAGE_H
 #define FF_PAGE_H
 
+#include "histogram.h"
 #include "sock.h"
 
 #include <stdatomic.h>
@@ -34,10 +35,14 @@ struct ff_lane_line {
     _Atomic uint32_t connections; /* connections that the lane holds a descriptor of */
     _Atomic uint32_t is_full;     /* no descriptors left, or leaving: deal nothing */
     _Atomic uint64_t requests;    /* answered */
+    _Atomic uint64_t lines_lost;  /* of its access log, that could not be written */
     /* written by the master: deals sent through the channel, never counted back */
     _Alignas(64) _Atomic uint32_t sent;
     /* pushed by the lane, emptied by the master: the list's first id, 0: none */
     _Alignas(64) _Atomic uint32_t returned;
+    /* by the lane, of each request: how long it took, and how long it had waited before. They go on
+     * when another process takes the lane over. */
+    _Alignas(64) struct ff_histogram took, waited;
 };
 
 /* What had been received and sent, in all, when the last answer was out: progress.h. */
@@ -54,6 +59,7 @@ struct ff_conn_line {
     struct ff_peer peer;                /* of the socket; with the listener written at accept */
     uint16_t listener;
     struct ff_peer client; /* who speaks: the peer, or whom it named (proxy.h); by the owner */
+    uint32_t arrived_us;   /* when the master heard of it last: the low bits of the clock */
     /* written by the owner, and by the master when the lane that owned it is dead */
     _Alignas(64) struct ff_base base[2];
     _Atomic uint64_t progress;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,6 +128,15 @@ bool ff_peer_read(const char *text, size_t n, struct ff_peer *out)
         return false;
     *out = peer;
     return true;
+}
+
+int64_t ff_sock_quiet_us(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return 0;
+    return (int64_t)info.tcpi_last_data_recv * 1000;
 }
 
 int ff_sock_close(int fd)

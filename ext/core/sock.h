@@ -31,6 +31,9 @@ size_t ff_peer_text(const struct ff_peer *peer, char out[FF_PEER_TEXT_MAX]);
  * none. False, and nothing changed, if it is none of these. */
 bool ff_peer_read(const char *text, size_t n, struct ff_peer *out);
 
+/* How long ago the last octets came, to about 4 ms; 0 if nobody knows (a unix socket). */
+int64_t ff_sock_quiet_us(int fd);
+
 /* Closes `fd` if it is one; gives -1, so that `fd = ff_sock_close(fd)` leaves nothing behind. */
 int ff_sock_close(int fd);
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastfork import app as application
 from fastfork.errors import ConfigError, FastforkError, StartError
-from fastfork.log import Log, open_log
 from fastfork.settings import Settings, resolve
 from fastfork.slot import worker_slot
 
@@ -54,38 +53,29 @@ def serve(
             os.chdir(settings.chdir)
         except OSError as error:
             raise ConfigError(f"chdir: can't enter {settings.chdir!r}: {error.strerror}") from None
-    log = Log(
-        open_log(settings.error_logfile, setting="error_logfile", dash=2), level=settings.log_level
-    )
-    access_fd = -1
+    from fastfork.worker.logs import Logs
+
+    logs = Logs(settings)
     try:
         from fastfork.supervisor.cores import count_usable_cores
         from fastfork.supervisor.limits import check_lanes
         from fastfork.supervisor.loop import Master
-        from fastfork.worker.access_log import AccessLog
 
-        access_log = None
-        if settings.access_logfile is not None:
-            access_fd = open_log(settings.access_logfile, setting="access_logfile", dash=1)
-            access_log = AccessLog(access_fd, settings.access_logformat)
         workers = settings.workers if isinstance(settings.workers, int) else count_usable_cores()
         check_lanes(workers=workers, threads=settings.threads)
         Master(
             settings,
             load=load or (lambda: application.load(settings.app)),
             workers=workers,
-            log=log,
-            access_log=access_log,
+            logs=logs,
             keep_fds=keep_fds,
         ).run()
     except FastforkError as error:
-        if log.fd != 2:
-            log.error(str(error))
+        if logs.error.file.path is not None:
+            logs.error.error(str(error))
         raise
     finally:
-        for fd in (log.fd, access_fd):
-            if fd > 2:
-                os.close(fd)
+        logs.close()
 
 
 def _refuse_threads() -> None:

@@ -266,12 +266,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         Meta(description="file of the access log; - is stdout", extra={"metavar": "FILE"}),
     ] = None
-    access_logformat: Annotated[
+    access_log_format: Annotated[
         str,
         Meta(
-            description="line of the access log, in gunicorn's atoms", extra={"metavar": "FORMAT"}
+            description="line of the access log, in gunicorn's atoms, %(slot)s and %(wait)s (seconds until"
+            " the application got the request); or json",
+            extra={"flags": ("--access-log-format", "--access-logformat"), "metavar": "FORMAT"},
         ),
     ] = ACCESS_LOG_FORMAT
+    log_config: Annotated[
+        str | None,
+        Meta(
+            description="configuration of the standard logging package, for the loggers fastfork.error and"
+            " fastfork.access: .toml or .json as for dictConfig, or an ini file",
+            extra={"metavar": "FILE"},
+        ),
+    ] = None
+    capture_output: Annotated[
+        bool,
+        Meta(description="put what workers print into the error log"),
+    ] = False
+    log_max_size: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 23,
+            description="MiB with which a log file is renamed and a new one begun; 0: any",
+            extra={"metavar": "SIZE"},
+        ),
+    ] = 0
+    log_max_age: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=366 * _DAY,
+            description="seconds after which a log file is renamed and a new one begun, from midnight on,"
+            " so that 86400 is once a day; 0: any",
+        ),
+    ] = 0.0
+    log_keep: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="old log files to keep of each; 0: all of them"),
+    ] = 14
+    log_compress: Annotated[
+        bool,
+        Meta(description="compress old log files with gzip"),
+    ] = False
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -284,6 +324,11 @@ class Setting(msgspec.Struct, frozen=True):
     flags: tuple[str, ...]
     metavar: str
     env: tuple[str, str] | None
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the setting is on or off."""
+        return isinstance(_plain(self.type), msgspec.inspect.BoolType)
 
     @property
     def is_repeatable(self) -> bool:

@@ -347,3 +347,28 @@ TEST(an_octet_in_its_pipe_wakes_a_lane)
     CHECK(poll(&quiet, 1, 0) == 0);
     stage_close(s);
 }
+
+static uint64_t counted(const struct ff_histogram *h, uint32_t from)
+{
+    uint64_t n = 0;
+    for (uint32_t range = from; range < FF_HISTOGRAM_RANGES; range++)
+        n += atomic_load(&h->count[range]);
+    return n;
+}
+
+TEST(each_request_is_counted_by_how_long_it_took_and_had_waited)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    stage_send(client, GET("/"));
+    stage_run_master(s);
+    s->d->page->conn[1].arrived_us -= 50000; /* so long ago */
+    CHECK(ends_with(stage_read(s, client), "0 /"));
+    stage_send(client, GET("/kept") GET("/piped"));
+    CHECK(ends_with(stage_read(s, client), "0 /piped"));
+    const struct ff_lane_line *line = &s->d->page->lane[0];
+    CHECK(counted(&line->took, 0) == 3 && counted(&line->waited, 0) == 3);
+    CHECK(counted(&line->waited, ff_histogram_range(50000)) == 1);
+    close(client);
+    stage_close(s);
+}

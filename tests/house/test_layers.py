@@ -42,6 +42,7 @@ FLOORS = {
     "progress": -3,
     "page": -3,
     "seat": -3,
+    "logline": -3,
     # -4 plumbing
     "clock": -4,
     "crash": -4,
@@ -50,6 +51,7 @@ FLOORS = {
     "deadlines": -4,
     "pace": -4,
     "buffer": -4,
+    "histogram": -4,
 }
 
 # Who may look sideways, and at whom. Master and worker meet in the page and the channel only.

@@ -43,7 +43,7 @@ def test_a_worker_ignores_what_is_for_the_master_and_blocks_nothing(start: Start
 
     said = server.ask("/signals").decode().splitlines()
 
-    ours = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
+    ours = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR2}
     pythons = {signal.SIGPIPE, signal.SIGXFSZ}
     assert said == [f"ignored {sorted(map(int, ours | pythons))}", "blocked []"]
 

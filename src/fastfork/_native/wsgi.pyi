@@ -1,22 +1,10 @@
 """WSGI (PEP 3333) on a lane."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from fastfork._native.lane import Lane
-
-class AccessRecord:
-    """One finished request, for the access log. Valid during the call only; do not keep it."""
-
-    environ: dict[str, Any]
-    status: str
-    """As given to start_response, "500 Internal Server Error" when the application failed before it."""
-    headers: list[tuple[str, str]]
-    """The application's response headers."""
-    sent: int
-    """Octets of the response body."""
-    seconds: float
-    """From the complete request (head and buffered body) to the last octet handed over."""
+from fastfork._native.logs import AccessLines
 
 def serve(
     lane: Lane,
@@ -25,7 +13,7 @@ def serve(
     servers: Sequence[tuple[str, str]],
     errors: TextIO,
     on_error: Callable[[str, BaseException | None], None],
-    on_access: Callable[[AccessRecord], None] | None = None,
+    access_log: AccessLines | None = None,
     root_path: str = "",
     multiprocess: bool = True,
     multithread: bool = False,

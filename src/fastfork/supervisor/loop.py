@@ -25,6 +25,7 @@ from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.oom import OomWatch
 from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.retirement import term_of
+from fastfork.supervisor.rotation import Rotation
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
 from fastfork.supervisor.slots import Handover, Slot
 from fastfork.supervisor.spawn import Worker, reap_strangers, spawn
@@ -35,9 +36,8 @@ from fastfork.worker.proxies import proxies_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from fastfork.log import Log
     from fastfork.settings import Settings
-    from fastfork.worker.access_log import AccessLog
+    from fastfork.worker.logs import Logs
 
 _SWIFT = 1.0
 """A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
@@ -55,16 +55,15 @@ class Master:
         *,
         load: Callable[[], Callable[..., Any]],
         workers: int,
-        log: Log,
-        access_log: AccessLog | None,
+        logs: Logs,
         keep_fds: frozenset[int],
     ) -> None:
         self._settings = settings
         self._load = load
         self._workers = workers
         self._threads = settings.threads
-        self._log = log
-        self._access_log = access_log
+        self._logs = logs
+        self._log = logs.error
         self._keep_fds = keep_fds
         self._oom = OomWatch()
         self._acts: dict[int, Callable[[], None]] = {}
@@ -98,6 +97,8 @@ class Master:
                 stack.callback(self._pidfile.remove)
             self._listeners = open_listeners(binds, backlog=settings.backlog)
             stack.callback(self._close_listeners)
+            self._rotation = Rotation(settings, self._logs.files, log=self._log)
+            stack.callback(self._rotation.close)
             self._dispatcher = Dispatcher(
                 max_connections=limit,
                 keep_alive=settings.keep_alive,
@@ -176,6 +177,8 @@ class Master:
         if self._look_at is not None and self._look_at <= now:
             self._look(now)
         self._timeouts.look([worker for _, worker in self._everyone()])
+        if self._rotation.look(worker.pid for _, worker in self._everyone()):
+            self._reopen_logs()
         for slot, worker in self._everyone():
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
@@ -185,9 +188,9 @@ class Master:
             self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
-        glance = self._timeouts.next_look()
+        looks = [self._timeouts.next_look(), self._rotation.next_look()]
         times = [slot.due for slot in self._slots if slot.due is not None]
-        times += [at for at in (self._look_at, self._deadline, glance) if at is not None]
+        times += [at for at in (self._look_at, self._deadline, *looks) if at is not None]
         times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
@@ -210,8 +213,7 @@ class Master:
             servers=tuple(listener.server for listener in self._listeners),
             listeners=tuple(listener.fd for listener in self._listeners),
             proxies=self._proxies,
-            log=self._log,
-            access_log=self._access_log,
+            logs=self._logs,
             keep_fds=self._keep_fds,
         )
         worker = spawn(job)
@@ -420,6 +422,9 @@ class Master:
                 self._log.warning(f"{name_of(number)} is not supported in this version; ignored")
             elif intent is Intent.REAP:
                 self._reap_strangers()
+            elif intent is Intent.REOPEN:
+                self._log.info(f"{name_of(number)}: reopening the logs")
+                self._reopen_logs()
 
     def _drain(self, why: str) -> None:
         self._log.info(f"{why}: draining for up to {self._settings.graceful_timeout:g} s")
@@ -462,6 +467,11 @@ class Master:
         if worker and worker.is_timed_out and not self._timeouts.spares(worker):
             return f"did not end by SIGABRT in {ABORT:g} s"
         return f"still running after {self._settings.graceful_timeout:g} s"
+
+    def _reopen_logs(self) -> None:
+        self._logs.reopen()
+        for _, worker in self._everyone():
+            worker.kill(signal.SIGUSR1)
 
     def _reap_strangers(self) -> None:
         reap_strangers({worker.pid for _, worker in self._everyone()})

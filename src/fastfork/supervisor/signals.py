@@ -25,6 +25,7 @@ class Intent(Enum):
     DRAIN = "drain"
     QUIT = "quit"
     REAP = "reap"
+    REOPEN = "reopen"
     NOTHING = "nothing"
     UNKNOWN = "unknown"
 
@@ -36,7 +37,7 @@ INTENTS: dict[int, Intent] = {
     signal.SIGCHLD: Intent.REAP,
     signal.SIGWINCH: Intent.NOTHING,
     signal.SIGHUP: Intent.UNKNOWN,
-    signal.SIGUSR1: Intent.UNKNOWN,
+    signal.SIGUSR1: Intent.REOPEN,
     signal.SIGUSR2: Intent.UNKNOWN,
     signal.SIGTTIN: Intent.UNKNOWN,
     signal.SIGTTOU: Intent.UNKNOWN,

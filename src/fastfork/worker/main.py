@@ -22,7 +22,7 @@ from fastfork._native import wsgi
 from fastfork._native.lane import Lane
 from fastfork.app import users_frames
 from fastfork.errors import FastforkError
-from fastfork.log import ErrorStream, Log, escape
+from fastfork.log import ErrorStream, escape
 from fastfork.slot import take_slot
 from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fastfork._native.dispatcher import Seat
     from fastfork.settings import Settings
-    from fastfork.worker.access_log import AccessLog
+    from fastfork.worker.logs import Logs
     from fastfork.worker.proxies import Proxies
 
 READY = b"ready"
@@ -51,7 +51,6 @@ _MASTERS_SIGNALS = (
     signal.SIGINT,
     signal.SIGQUIT,
     signal.SIGHUP,
-    signal.SIGUSR1,
     signal.SIGUSR2,
 )
 
@@ -67,8 +66,7 @@ class Job(msgspec.Struct, frozen=True):
     servers: tuple[tuple[str, str], ...]
     listeners: tuple[int, ...]
     proxies: Proxies
-    log: Log
-    access_log: AccessLog | None
+    logs: Logs
     keep_fds: frozenset[int]
     """Descriptors of the caller that the application may be using."""
 
@@ -82,12 +80,13 @@ def be_worker(job: Job, *, verdict: int) -> NoReturn:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
     except BaseException as error:
-        job.log.error(_told("the worker failed", error))
+        job.logs.error.error(_told("the worker failed", error))
     finally:
         _leave(status, within=job.settings.graceful_timeout)
 
 
 def _work(job: Job, *, verdict: int) -> int:
+    job.logs.adopt()
     try:
         application = job.load()
         lanes = [_sit_down(job, seat) for seat in job.seats]
@@ -112,13 +111,14 @@ def _work(job: Job, *, verdict: int) -> int:
 
 
 def _serve(job: Job, application: Callable[..., Any], lane: Lane) -> None:
+    log, access = job.logs.error, job.logs.access
     wsgi.serve(
         lane,
         application,
         servers=job.servers,
-        errors=cast("TextIO", ErrorStream(job.log.fd)),
-        on_error=lambda what, error: job.log.error(_told(escape(what), error)),
-        on_access=job.access_log.write if job.access_log else None,
+        errors=cast("TextIO", ErrorStream(log.file)),
+        on_error=lambda what, error: log.error(_told(escape(what), error)),
+        access_log=access.lines_of(lane, slot=job.slot) if access else None,
         root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
         multithread=job.settings.threads != 1,
@@ -161,26 +161,24 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     ours = {fd for seat in job.seats for fd in seat.fds}
     if job.settings.dispatch == "shared":
         ours.update(job.listeners)
-    close_all_but({0, 1, 2, verdict, job.log.fd, *job.keep_fds} | ours | _log_fds(job))
+    close_all_but({0, 1, 2, verdict, *job.keep_fds} | ours | job.logs.fds)
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
     for number in _MASTERS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    # From here on: what the master has reopened before, this process has inherited.
+    signal.signal(signal.SIGUSR1, lambda number, frame: job.logs.reopen())
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     # A core dump would delay the news of a death by seconds.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # Where it is when a signal kills it: a crash, or a request that timed out (SIGABRT). Works whoever
     # holds the GIL.
-    faulthandler.enable(job.log.fd, all_threads=True)
-    faulthandler.register(SHOW_STACKS, job.log.fd, all_threads=True)
+    faulthandler.enable(job.logs.error.file.fd, all_threads=True)
+    faulthandler.register(SHOW_STACKS, job.logs.error.file.fd, all_threads=True)
     atexit._clear()
     take_slot(job.slot)
-
-
-def _log_fds(job: Job) -> set[int]:
-    return {job.access_log.fd} if job.access_log else set()
 
 
 def _told(what: str, error: BaseException | None) -> str:

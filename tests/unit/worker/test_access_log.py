@@ -1,42 +1,37 @@
-"""The access log: gunicorn's atoms, and no way to forge a line."""
+"""The access log: gunicorn's atoms, JSON, and no way to forge a line."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fastfork.errors import ConfigError
+from fastfork.log import LogFile
 from fastfork.settings import ACCESS_LOG_FORMAT
 from fastfork.worker.access_log import AccessLog
 
-
-class Request:
-    """A finished request, as the binding tells it."""
-
-    status = "200 OK"
-    sent = 12
-    seconds = 1.234567
-
-    def __init__(self, **environ: Any) -> None:
-        """Take additions to a plain environ."""
-        self.headers = [("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("set-cookie", "b")]
-        self.environ = {
-            "REMOTE_ADDR": "10.0.0.7",
-            "REQUEST_METHOD": "GET",
-            "RAW_URI": "/caf%C3%A9?x=1",
-            "PATH_INFO": "/caf\xc3\xa9",
-            "QUERY_STRING": "x=1",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            **environ,
-        }
+HEADERS = [("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("set-cookie", "b")]
 
 
-def line(form: str, **environ: Any) -> str:
-    """Return the line that *form* makes of a request."""
-    return AccessLog(-1, form).line(Request(**environ))
+def line(form: str, *, status: str = "200 OK", octets: int = 12, **environ: Any) -> str:
+    """Return the line that *form* makes of a request, with additions to a plain environ."""
+    lines: list[str] = []
+    plain = {
+        "REMOTE_ADDR": "10.0.0.7",
+        "REQUEST_METHOD": "GET",
+        "RAW_URI": "/caf%C3%A9?x=1",
+        "PATH_INFO": "/caf\xc3\xa9",
+        "QUERY_STRING": "x=1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
+    log = AccessLog(None, form, sink=lines.append).lines_of(None, slot=3)
+    log.write({**plain, **environ}, status, HEADERS, octets, 1_234_567, 89)
+    return lines[0]
 
 
 def test_default_format_is_gunicorns() -> None:
@@ -68,6 +63,8 @@ def test_default_format_is_gunicorns() -> None:
         ("M", "1234"),
         ("L", "1.234567"),
         ("p", f"<{os.getpid()}>"),
+        ("slot", "3"),
+        ("wait", "0.000089"),
         ("{host}i", "-"),
         ("{content-type}i", "-"),
         ("{Content-Type}o", "text/plain"),
@@ -88,10 +85,7 @@ def test_headers_of_the_request_are_found_without_regard_to_case() -> None:
 
 
 def test_empty_body_is_a_dash_or_a_zero() -> None:
-    request = Request()
-    request.sent = 0
-
-    assert AccessLog(-1, "%(b)s %(B)s").line(request) == "- 0"
+    assert line("%(b)s %(B)s", octets=0) == "- 0"
 
 
 @pytest.mark.parametrize(
@@ -117,10 +111,7 @@ def test_client_cannot_forge_a_line_or_end_a_quote() -> None:
 
 
 def test_application_cannot_forge_a_line() -> None:
-    request = Request()
-    request.status = "200\nfake OK"
-
-    assert AccessLog(-1, "%(s)s").line(request) == "200\\x0afake"
+    assert line("%(s)s", status="200\nfake OK") == "200\\x0afake"
 
 
 def test_request_line_without_a_raw_target_is_made_of_its_parts() -> None:
@@ -135,14 +126,59 @@ def test_percent_sign_is_kept(form: str, told: str) -> None:
 @pytest.mark.parametrize("atom", ["z", "{host}x", "{host", ""])
 def test_unknown_atom_is_refused_with_the_known_ones(atom: str) -> None:
     with pytest.raises(ConfigError, match=r"there is no atom .*allowed are h, l, u"):
-        AccessLog(-1, f"%({atom})s")
+        AccessLog(None, f"%({atom})s")
 
 
-def test_line_is_written_whole() -> None:
-    reader, writer = os.pipe()
+def test_what_the_application_put_into_the_environ_is_shown_whatever_it_is() -> None:
+    told = line("%({a}e)s %({b}e)s", a=7, b="\u20ac\n")
 
-    AccessLog(writer, "%(m)s %(s)s").write(Request())
+    assert told == r"7 \\u20ac\x0a"
 
-    assert os.read(reader, 100) == b"GET 200\n"
-    os.close(reader)
-    os.close(writer)
+
+def test_json_has_a_field_for_everything() -> None:
+    told = json.loads(line("json", HTTP_USER_AGENT='x"\r\n\xe9'))
+
+    stamp = told.pop("time")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", stamp)
+    assert told == {
+        "client": "10.0.0.7",
+        "user": None,
+        "method": "GET",
+        "target": "/caf%C3%A9?x=1",
+        "protocol": "HTTP/1.1",
+        "status": 200,
+        "octets": 12,
+        "duration": 1.234567,
+        "wait": 0.000089,
+        "referer": None,
+        "agent": 'x"\r\n\xe9',
+        "slot": 3,
+        "pid": os.getpid(),
+    }
+
+
+def test_lines_are_written_together_or_at_once_after_a_long_request(tmp_path: Path) -> None:
+    file = LogFile(str(tmp_path / "log"), setting="access_logfile", dash=1)
+    log = AccessLog(file, "%(m)s %(D)s").lines_of(None, slot=0)
+    environ = {"REQUEST_METHOD": "GET"}
+
+    log.write(environ, "200 OK", [], 0, 5, 0)
+    log.write(environ, "200 OK", [], 0, 6, 0)
+    gathered = (tmp_path / "log").read_text()
+    log.write(environ, "200 OK", [], 0, 5000, 0)
+
+    assert (gathered, (tmp_path / "log").read_text()) == ("", "GET 5\nGET 6\nGET 5000\n")
+    file.close()
+
+
+def test_line_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
+    file = LogFile(str(tmp_path / "log"), setting="access_logfile", dash=1)
+    log = AccessLog(file, "%(m)s %({x}o)s").lines_of(None, slot=0)
+
+    log.write({"REQUEST_METHOD": "GET"}, "200 OK", [("X", "1")], 0, 5, 0)
+    with pytest.raises(TypeError):
+        log.write({"REQUEST_METHOD": "PUT"}, "200 OK", [("X", 1)], 0, 5, 0)  # type: ignore[list-item]
+    log.flush()
+
+    assert (tmp_path / "log").read_text() == "GET 1\n"
+    file.close()
