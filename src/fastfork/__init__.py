@@ -11,12 +11,14 @@ from fastfork.errors import (
     AppNotFound,
     BindError,
     ConfigError,
+    CounterError,
     FastforkError,
     StartError,
 )
 from fastfork.slot import worker_slot
 
 if TYPE_CHECKING:
+    from fastfork.counters import Counter, Gauge, RateLimit
     from fastfork.server import run
 
 __all__ = [
@@ -25,7 +27,11 @@ __all__ = [
     "AppNotFound",
     "BindError",
     "ConfigError",
+    "Counter",
+    "CounterError",
     "FastforkError",
+    "Gauge",
+    "RateLimit",
     "StartError",
     "__version__",
     "run",
@@ -33,10 +39,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `run` when it is first used: an application that imports fastfork pays nothing for it."""
-    if name == "run":
-        from fastfork.server import run
+_LATE = {
+    "Counter": "fastfork.counters",
+    "Gauge": "fastfork.counters",
+    "RateLimit": "fastfork.counters",
+    "run": "fastfork.server",
+}
 
-        return run
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Import what is first used: an application that imports fastfork pays nothing for the rest."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_LATE[name]), name)
+    return value

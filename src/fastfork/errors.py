@@ -4,6 +4,7 @@
     ├── ConfigError              1     a setting has a value that can't be used
     ├── BindError                1     an address can't be listened on
     ├── StartError               1     this process can't become a master now
+    ├── CounterError             1     a shared counter can't be made
     └── AppError
         ├── AppImportError       3     the application's own code failed while it was loaded
         └── AppNotFound          4     there is no such application, or it can't be called
@@ -30,6 +31,10 @@ class BindError(FastforkError):
 
 class StartError(FastforkError):
     """This process can't become a master now."""
+
+
+class CounterError(FastforkError):
+    """A shared counter can't be made."""
 
 
 class AppError(FastforkError):

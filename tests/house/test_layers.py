@@ -41,6 +41,7 @@ FLOORS = {
     "conntable": -3,
     "progress": -3,
     "page": -3,
+    "cells": -3,
     "seat": -3,
     "logline": -3,
     # -4 plumbing
@@ -63,6 +64,7 @@ NEIGHBOURS = {
     "lane": {"flusher", "sharer", "tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
+    "cells": {"page"},
     "conntable": {"page"},
     "seat": {"page"},
     "progress": {"page"},

@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from fastfork._native import cells
 from fastfork.errors import AppImportError, AppNotFound, FastforkError, StartError
 from fastfork.supervisor.retirement import Term
 from fastfork.supervisor.signals import hold_back, let_through
@@ -64,8 +65,9 @@ class Worker:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def bury(self) -> int:
-        """Collect the exit status of the ended process and close its descriptors; return the status."""
+        """Collect the exit status of the ended process and what it leaves behind; return the status."""
         _, status = os.waitpid(self.pid, 0)
+        cells.give_back(self.lanes[0])
         os.close(self.pidfd)
         os.close(self.verdict)
         return os.waitstatus_to_exitcode(status)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import msgspec
 
-from fastfork._native import wsgi
+from fastfork._native import cells, wsgi
 from fastfork._native.lane import Lane
 from fastfork.app import users_frames
 from fastfork.errors import FastforkError
@@ -179,6 +179,7 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     faulthandler.register(SHOW_STACKS, job.logs.error.file.fd, all_threads=True)
     atexit._clear()
     take_slot(job.slot)
+    cells.sit(job.seats[0].lane)
 
 
 def _told(what: str, error: BaseException | None) -> str:

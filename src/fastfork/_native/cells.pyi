@@ -1,0 +1,50 @@
+"""Numbers that all processes of a server share, each found by its name.
+
+They are mapped when this module is first imported; processes that are forked afterwards have the same ones.
+Every constructor raises OSError: EINVAL for an empty or too long name, ENOSPC if there are 1,024 names,
+EEXIST if the name is one of another kind. Every call is safe in every thread and takes no lock.
+"""
+
+def sit(lane: int) -> None:
+    """Count in the row of *lane* from now on; called once in each worker."""
+
+def give_back(lane: int) -> None:
+    """Take the shares out of all gauges that the worker at *lane* had: it is gone."""
+
+class Counter:
+    """A number that only goes up."""
+
+    def __init__(self, name: str) -> None:
+        """Find the counter of that name, or make it."""
+
+    def add(self, n: int = 1, /) -> None:
+        """Add *n*, which is not negative (ValueError) and fits in 63 bits (OverflowError)."""
+
+    @property
+    def value(self) -> int:
+        """What was added in all processes."""
+
+class Gauge:
+    """A number to which every process has a share."""
+
+    def __init__(self, name: str) -> None:
+        """Find the gauge of that name, or make it."""
+
+    def add(self, n: int = 1, /) -> None:
+        """Add *n* to the share of this process; it may be negative."""
+
+    def set(self, n: int, /) -> None:
+        """Make *n* the share of this process."""
+
+    @property
+    def value(self) -> int:
+        """The sum of all shares."""
+
+class Limit:
+    """Lets one pass each *every_ns*, and *burst* at once after a rest."""
+
+    def __init__(self, name: str, burst: int, every_ns: int) -> None:
+        """Find the limit of that name, or make it."""
+
+    def take(self) -> float:
+        """Take one and return 0.0; or, taking none, the seconds until one may pass."""
