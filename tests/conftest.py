@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["fix_fds", "fix_processes", "fix_server", "fix_wire", "fix_cluster", "fix_load"]
+pytest_plugins = [
+    "fix_fds",
+    "fix_processes",
+    "fix_server",
+    "fix_wire",
+    "fix_cluster",
+    "fix_load",
+    "fix_control",
+]

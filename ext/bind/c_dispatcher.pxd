@@ -7,11 +7,26 @@ cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
 
 
+cdef extern from "histogram.h" nogil:
+    enum:
+        FF_HISTOGRAM_RANGES
+
+    struct ff_histogram:
+        uint64_t count[104]
+        uint64_t sum_us
+
+    int64_t ff_histogram_end(uint32_t range)
+
+
 cdef extern from "page.h" nogil:
     struct ff_lane_line:
         uint32_t claimed
+        uint32_t running
         uint32_t connections
+        int64_t busy_since_us
         uint64_t requests
+        uint64_t lines_lost
+        ff_histogram took, waited
 
     struct ff_page:
         ff_lane_line lane[512]
@@ -53,6 +68,7 @@ cdef extern from "dispatcher.h" nogil:
     struct ff_master_lane:
         int receive_end
         c_bool is_timed_out
+        c_bool is_stuck
         char *blocks
         uint64_t dealt_in_all
 

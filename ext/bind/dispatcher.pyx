@@ -2,10 +2,12 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport EINTR
-from libc.stdint cimport uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
+from libc.string cimport memset
 from posix.unistd cimport getpid, pid_t
 
 from c_dispatcher cimport (
+    FF_HISTOGRAM_RANGES,
     FF_RESCUED_MAX,
     FF_LIST_FREE,
     FF_LIST_LINGER,
@@ -27,8 +29,11 @@ from c_dispatcher cimport (
     ff_dispatcher_unwatch,
     ff_dispatcher_wait,
     ff_dispatcher_watch,
+    ff_histogram,
+    ff_histogram_end,
     ff_recovery_run,
 )
+from c_lane cimport ff_clock_us
 from c_seat cimport ff_seat
 from check cimport check
 
@@ -39,6 +44,8 @@ POLICIES = ("round-robin", "least-loaded", "ip-hash", "shared")
 cdef enum:
     LANES_MAX = 64  # of one worker
 
+
+HISTOGRAM_ENDS = [ff_histogram_end(i) / 1e6 for i in range(FF_HISTOGRAM_RANGES - 1)] + [float("inf")]
 
 # By enum ff_rescue.
 RESCUES = ("parked", "replayed", "refused", "cut", "ended")
@@ -59,6 +66,16 @@ cdef class Seat:
     def _capsule(self):
         # Lives as long as this Seat, which the Lane made from it keeps.
         return PyCapsule_New(&self.seat, "fastfork.seat", NULL)
+
+
+cdef void add(ff_histogram *to, const ff_histogram *more) noexcept:
+    for i in range(FF_HISTOGRAM_RANGES):
+        to.count[i] += more.count[i]
+    to.sum_us += more.sum_us
+
+
+cdef object told(const ff_histogram *times):
+    return [times.count[i] for i in range(FF_HISTOGRAM_RANGES)], times.sum_us / 1e6
 
 
 cdef class Dispatcher:
@@ -209,7 +226,33 @@ cdef class Dispatcher:
             "claimed": self.core.page.lane[lane].claimed,
             "requests": self.core.page.lane[lane].requests,
             "connections": self.core.page.lane[lane].connections,
+            "running": self.core.page.lane[lane].running,
+            "busy_us": self.busy_us(lane),
+            "is_stuck": self.core.lane[lane].is_stuck,
         }
+
+    cdef int64_t busy_us(self, int lane):
+        cdef int64_t since_us = self.core.page.lane[lane].busy_since_us
+        return max(0, ff_clock_us() - since_us) if since_us else 0
+
+    def times(self, lanes=None):
+        cdef ff_dispatcher *core = self.open_core()
+        cdef ff_histogram took, waited
+        memset(&took, 0, sizeof(took))
+        memset(&waited, 0, sizeof(waited))
+        for i in range(<int>core.lanes) if lanes is None else lanes:
+            if not 0 <= i < <int>core.lanes:
+                raise ValueError(f"lane {i} was never leased")
+            add(&took, &core.page.lane[<int>i].took)
+            add(&waited, &core.page.lane[<int>i].waited)
+        return [told(&took), told(&waited)]
+
+    def lines_lost(self):
+        cdef ff_dispatcher *core = self.open_core()
+        cdef uint64_t lost = 0
+        for i in range(<int>core.lanes):
+            lost += core.page.lane[i].lines_lost
+        return lost
 
     def close(self):
         if self.core != NULL and self.pid == getpid():

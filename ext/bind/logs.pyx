@@ -69,6 +69,7 @@ cdef class AccessLines:
     cdef bytes stamp
     cdef str stamp_form
     cdef int slot, pid
+    cdef uint64_t told  # lines lost, of which the lane knows
 
     def __init__(self, pieces, *, int fd=-1, stamp, bint is_json, int slot=0, lane=None, sink=None):
         ff_logline_close(&self.core)
@@ -78,7 +79,7 @@ cdef class AccessLines:
         self.stamp_form, self.stamp, self.stamped_s = stamp, b"", 0
         self.is_json = is_json
         self.style = FF_LOGLINE_JSON if is_json else FF_LOGLINE_TEXT
-        self.slot, self.pid = slot, getpid()
+        self.slot, self.pid, self.told = slot, getpid(), 0
         self.sink, self.lane, self.seated = sink, lane, NULL
         if lane is not None:
             self.seated = <ff_lane *>PyCapsule_GetPointer(lane._capsule, "fastfork.lane")
@@ -112,8 +113,9 @@ cdef class AccessLines:
         if self.seated != NULL and self.seated.mode == FF_LANE_DETACHED:
             ff_logline_close(&self.core)  # a copy of the parent's, who writes it
         ff_logline_flush(&self.core)
-        if self.core.lost > 0 and self.seated != NULL:
-            self.seated.line.lines_lost = self.core.lost
+        if self.core.lost > self.told and self.seated != NULL:
+            self.seated.line.lines_lost += self.core.lost - self.told
+            self.told = self.core.lost
 
     cdef int make(self, dict environ, status, headers, const Took *took) except -1:
         cdef int i, n = len(self.kinds)

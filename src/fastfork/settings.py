@@ -251,6 +251,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"flags": ("-p", "--pid"), "metavar": "FILE"},
         ),
     ] = None
+    name: Annotated[
+        str | None,
+        Meta(
+            description="what the server is called by other commands (default: application and port)",
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
+    control_socket: Annotated[
+        str | None,
+        Meta(
+            description="socket that commands like fastfork status go to (default: a file called as the"
+            " server in $XDG_RUNTIME_DIR/fastfork, else /run/fastfork, else a folder of the user's in the"
+            " temporary directory)",
+            extra={"metavar": "PATH"},
+        ),
+    ] = None
+    no_control_socket: Annotated[
+        bool,
+        Meta(description="have none: the server can be steered by signals only"),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],
         Meta(description="least level that is logged", extra={"metavar": "LEVEL"}),

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+HISTOGRAM_ENDS: list[float]
+"""Where the ranges of `Dispatcher.times` end, in seconds; the last one has no end."""
+
 class Seat:
     """What one worker process needs to take its place at a lane; made by `Dispatcher.seat`.
 
@@ -125,7 +128,19 @@ class Dispatcher:
         """
 
     def lane_stats(self, lane: int) -> dict[str, int]:
-        """Of one lane: dealt, claimed, requests, connections (it owns now)."""
+        """Of one lane: dealt, claimed, requests, connections (it owns now), running, is_stuck.
+
+        busy_us is how long it has been inside its request, 0 without one.
+        """
+
+    def times(self, lanes: Sequence[int] | None = None) -> list[tuple[list[int], float]]:
+        """How long requests took, and how long they had waited before; of *lanes*, or of all there ever were.
+
+        Each is counts of the ranges that end at HISTOGRAM_ENDS, and the sum in seconds. Never reset.
+        """
+
+    def lines_lost(self) -> int:
+        """Lines of access logs that workers could not write, since the start."""
 
     def close(self) -> None:
         """Close every connection and lane; the listening sockets stay yours. May be called twice."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from fastfork._version import __version__
+from fastfork.cli.control import COMMANDS
 from fastfork.cli.serve import serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-v", "--version", message="fastfork %(version)s")
 def main() -> None:
-    """Serve Python web applications from every core."""
+    """Serve Python web applications from every core, and steer the servers that run."""
 
 
-main.add_command(serve)
+for _command in (serve, *COMMANDS):
+    main.add_command(_command)

@@ -14,9 +14,8 @@ from fastfork.settings import Setting, resolve, table
 def _option(row: Setting) -> click.Option:
     if row.is_switch:
         (flag,) = row.flags
-        return click.Option(
-            [row.name, f"{flag}/--no-{flag.removeprefix('--')}"], default=None, help=_help(row)
-        )
+        both = flag if flag.startswith("--no-") else f"{flag}/--no-{flag.removeprefix('--')}"
+        return click.Option([row.name, both], is_flag=True, default=None, help=_help(row))
     return click.Option(
         [row.name, *row.flags],
         metavar=row.metavar,

@@ -34,12 +34,15 @@ class Listener(msgspec.Struct):
         self.path = None
 
 
-def open_listeners(binds: list[Bind], *, backlog: int) -> list[Listener]:
-    """Return a listener for each of *binds*, or raise BindError with none of them open."""
+def open_listeners(binds: list[Bind], *, backlog: int, umask: int = 0) -> list[Listener]:
+    """Return a listener for each of *binds*, or raise BindError with none of them open.
+
+    *umask* is for unix sockets: a proxy under another user must be able to connect.
+    """
     listeners: list[Listener] = []
     try:
         for bind in binds:
-            listeners.append(_open(bind, backlog=backlog))  # noqa: PERF401 - the except needs them
+            listeners.append(_open(bind, backlog=backlog, umask=umask))  # noqa: PERF401 - the except needs them
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -47,10 +50,10 @@ def open_listeners(binds: list[Bind], *, backlog: int) -> list[Listener]:
     return listeners
 
 
-def _open(bind: Bind, *, backlog: int) -> Listener:
+def _open(bind: Bind, *, backlog: int, umask: int) -> Listener:
     try:
         if isinstance(bind, UnixBind):
-            return _open_unix(bind, backlog=backlog)
+            return _open_unix(bind, backlog=backlog, umask=umask)
         if isinstance(bind, FdBind):
             return _adopt(bind, backlog=backlog)
         return _open_tcp(bind, backlog=backlog)
@@ -71,15 +74,15 @@ def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
         return _listen(sock, backlog=backlog)
 
 
-def _open_unix(bind: UnixBind, *, backlog: int) -> Listener:
+def _open_unix(bind: UnixBind, *, backlog: int, umask: int) -> Listener:
     if bind.is_file:
         _remove_stale(bind.path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        umask = os.umask(0)  # a proxy under another user must be able to connect
+        before = os.umask(umask)
         try:
             sock.bind(bind.address)
         finally:
-            os.umask(umask)
+            os.umask(before)
         listener = _listen(sock, backlog=backlog)
     if bind.is_file:
         listener.path = os.path.abspath(bind.path)

@@ -24,26 +24,25 @@ from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.oom import OomWatch
 from fastfork.supervisor.pidfile import PidFile
+from fastfork.supervisor.relief import Reliefs
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.rotation import Rotation
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
-from fastfork.supervisor.slots import Handover, Slot
-from fastfork.supervisor.spawn import Worker, reap_strangers, spawn
+from fastfork.supervisor.slots import Slot
+from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
+from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
 from fastfork.worker.main import Job
 from fastfork.worker.proxies import proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from fastfork.settings import Settings
     from fastfork.worker.logs import Logs
 
 _SWIFT = 1.0
 """A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
-
-_LOOK = 1.0
-"""How often workers are looked at that may retire."""
 
 
 class Master:
@@ -73,9 +72,6 @@ class Master:
         self._is_open = False
         """Whether all workers of the first start were ready."""
         self._is_stopping = False
-        self._handover: Handover | None = None
-        self._look_at: float | None = None
-        """When to look whether a worker retires; None: none ever does, or one is about to."""
         self._deadline: float | None = None
 
     def run(self) -> None:
@@ -108,8 +104,16 @@ class Master:
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
+            self._reliefs = Reliefs(
+                settings,
+                dispatcher=self._dispatcher,
+                slots=self._slots,
+                fork=self._fork,
+                log=self._log,
+            )
             self._timeouts = TimeOuts(self._dispatcher, graceful_timeout=settings.graceful_timeout)
             self._watch(self._inbox.fd, self._on_signals)
+            self._steering = stack.enter_context(self._open_steering())
             stack.callback(self._end_workers)
             self._start()
             while self._is_needed():
@@ -134,14 +138,13 @@ class Master:
             slot = Slot(number, lanes=own)
             self._slots.append(slot)
             try:
-                slot.worker = self._fork(slot, lanes=own)
+                slot.worker = self._fork(slot, own)
             except OSError as error:
                 raise StartError(f"can't fork worker {number}: {error.strerror}") from None
 
     def _open(self) -> None:
         self._is_open = True
-        if term_of(self._settings, chance=0.0).is_limited:
-            self._look_at = time.monotonic() + _LOOK
+        self._reliefs.begin()
         for slot in self._slots:
             self._ready(slot.lanes)
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
@@ -162,8 +165,8 @@ class Master:
         for slot in self._slots:
             if slot.worker:
                 yield slot, slot.worker
-        if self._handover:
-            yield self._handover.slot, self._handover.other
+        if handover := self._reliefs.handover:
+            yield handover.slot, handover.other
 
     def _turn(self) -> None:
         for fd in self._dispatcher.wait(self._patience()):
@@ -174,11 +177,11 @@ class Master:
         for slot in self._slots:
             if slot.due is not None and slot.due <= now:
                 self._refill(slot)
-        if self._look_at is not None and self._look_at <= now:
-            self._look(now)
+        self._reliefs.look()
         self._timeouts.look([worker for _, worker in self._everyone()])
         if self._rotation.look(worker.pid for _, worker in self._everyone()):
             self._reopen_logs()
+        self._steering.dumps.look()
         for slot, worker in self._everyone():
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
@@ -188,9 +191,11 @@ class Master:
             self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
-        looks = [self._timeouts.next_look(), self._rotation.next_look()]
+        lookers = (self._reliefs, self._timeouts, self._rotation, self._steering.dumps)
         times = [slot.due for slot in self._slots if slot.due is not None]
-        times += [at for at in (self._look_at, self._deadline, *looks) if at is not None]
+        times += [
+            at for at in (self._deadline, *(one.next_look() for one in lookers)) if at is not None
+        ]
         times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
@@ -204,7 +209,7 @@ class Master:
 
     # --- workers
 
-    def _fork(self, slot: Slot, *, lanes: tuple[int, ...]) -> Worker:
+    def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
         job = Job(
             slot=slot.number,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
@@ -214,10 +219,12 @@ class Master:
             listeners=tuple(listener.fd for listener in self._listeners),
             proxies=self._proxies,
             logs=self._logs,
+            dump_fd=self._steering.dumps.theirs,
             keep_fds=self._keep_fds,
         )
         worker = spawn(job)
-        worker.term = term_of(self._settings, chance=_chance())
+        slot.starts += 1
+        worker.term = term_of(self._settings, chance=chance())
         self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
         self._watch(worker.pidfd, partial(self._on_end, slot, worker))
         return worker
@@ -229,7 +236,7 @@ class Master:
     def _refill(self, slot: Slot) -> None:
         slot.due = None
         try:
-            slot.worker = self._fork(slot, lanes=slot.lanes)
+            slot.worker = self._fork(slot, slot.lanes)
         except OSError as error:
             told = self._retry(slot, healthy_for=0.0)
             self._log.error(f"can't fork worker {slot.number}: {error.strerror}; {told}")
@@ -243,7 +250,7 @@ class Master:
         worker.ready_at = time.monotonic()
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
-            self._take_over()
+            self._reliefs.take_over()
         elif self._is_open:
             self._ready(slot.lanes)
         elif not self._is_stopping and all(
@@ -256,9 +263,11 @@ class Master:
         self._unwatch(worker.verdict)
         self._unwatch(worker.pidfd)
         status = worker.bury()
-        handover = self._handover
+        handover = self._reliefs.handover
+        is_relieved = bool(handover and handover.is_taken_over and worker is handover.other)
+        slot.count_end(worker, status, is_relieved=is_relieved)
         if handover and worker is handover.other:
-            self._handover = None
+            self._reliefs.handover = None
         else:
             slot.worker = None
         self._reap_strangers()  # they may have stood behind it
@@ -267,17 +276,18 @@ class Master:
             shown = escape(request) or "a request"
             if is_timed_out:
                 told = words.time_out(done, shown, seconds=self._settings.timeout)
-                self._log_end(slot, worker, told, is_bad=True)
+                slot.log_end(self._log, worker, told, is_bad=True)
             else:
                 self._log.warning(f"worker {slot.number} {words.rescue(done, shown)}")
         if self._refusal is not None:
             return
         if self._is_stopping:
-            self._log_end(slot, worker, self._told(worker, status, lost))
+            slot.log_end(self._log, worker, self._told(worker, status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
-            self._end_handover(handover, worker, status=status, lost=lost)
+            self._reliefs.handover = None
+            self._reliefs.finish(handover, worker, told=self._failure(worker, status, lost))
         else:
             self._replace(slot, worker, status=status, lost=lost)
 
@@ -286,12 +296,11 @@ class Master:
         if (status == 0 and healthy_for >= _SWIFT) or worker.is_timed_out:
             slot.due = time.monotonic()
             told = "was killed" if status else "exited"
-            self._log_end(slot, worker, f"{told}; next one at once")
+            slot.log_end(self._log, worker, f"{told}; next one at once")
             return
         told = self._failure(worker, status, lost)
-        self._log_end(
-            slot, worker, f"{told}; {self._retry(slot, healthy_for=healthy_for)}", is_bad=True
-        )
+        told = f"{told}; {self._retry(slot, healthy_for=healthy_for)}"
+        slot.log_end(self._log, worker, told, is_bad=True)
 
     def _failure(self, worker: Worker, status: int, lost: int) -> str:
         if refusal := worker.refusal():
@@ -304,12 +313,12 @@ class Master:
         return words.end(status, lost, is_killed=worker.is_killed, is_oom=is_oom)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
-        delay = slot.backoff.delay(healthy_for=healthy_for, chance=_chance())
+        delay = slot.backoff.delay(healthy_for=healthy_for, chance=chance())
         slot.due = time.monotonic() + delay
         return f"next try in {delay:.1f} s" if delay else "next try at once"
 
     def _refuse(self, slot: Slot, worker: Worker, status: int) -> None:
-        self._refusal = worker.refusal() or _DiedAtStart(
+        self._refusal = worker.refusal() or DiedAtStart(
             f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
             f" {words.cause_of(status)}"
         )
@@ -323,91 +332,27 @@ class Master:
         self._last_refusal = text
         return text.rpartition("\n")[2] if is_repeated else text
 
-    def _log_end(self, slot: Slot, worker: Worker, told: str, *, is_bad: bool = False) -> None:
-        write = self._log.error if is_bad else self._log.info
-        write(f"worker {slot.number} (pid {worker.pid}) {told}")
+    # --- steering
 
-    # --- retirement: one worker at a time
+    def _open_steering(self) -> Steering:
+        return Steering(
+            self._settings,
+            dispatcher=self._dispatcher,
+            slots=self._slots,
+            listeners=self._listeners,
+            logs=self._logs,
+            state=self._state,
+            relieve=self._reliefs.relieve,
+            stop=self._stop,
+            kill=self._quit,
+            watch=self._watch,
+            unwatch=self._unwatch,
+        )
 
-    def _look(self, now: float) -> None:
-        self._look_at = now + _LOOK
-        serving = [
-            (worker.ready_at, slot, worker)
-            for slot in self._slots
-            if (worker := slot.worker) and worker.ready_at is not None
-        ]
-        for ready_at, slot, worker in sorted(serving, key=lambda one: one[0]):
-            why = worker.term.reason_to_retire(
-                requests=sum(
-                    self._dispatcher.lane_stats(lane)["requests"] for lane in worker.lanes
-                ),
-                memory=worker.memory() if worker.term.memory else 0,
-                age=now - ready_at,
-            )
-            if why:
-                self._hand_over(slot, why=why)
-                return
-
-    def _hand_over(self, slot: Slot, *, why: str) -> None:
-        try:
-            lanes = self._lease(slot)
-            try:
-                successor = self._fork(slot, lanes=lanes)
-            except OSError:
-                self._release(lanes)
-                raise
-        except OSError as error:
-            told = self._put_off(slot)
-            self._log.error(f"can't fork the next worker {slot.number}: {error.strerror}; {told}")
-            return
-        self._look_at = None
-        self._handover = Handover(slot, why=why, successor=successor)
-
-    def _lease(self, slot: Slot) -> tuple[int, ...]:
-        lanes: list[int] = []
-        try:
-            while len(lanes) < self._threads:
-                lanes.append(self._dispatcher.lease(slot=slot.number))
-        except OSError:
-            self._release(lanes)
-            raise
-        return tuple(lanes)
-
-    def _release(self, lanes: Iterable[int]) -> None:
-        for lane in lanes:
-            self._dispatcher.release(lane)
-
-    def _take_over(self) -> None:
-        handover = self._handover
-        if handover is None or self._is_stopping:
-            return
-        slot, successor = handover.slot, handover.other
-        old = handover.take_over()
-        old.deadline = time.monotonic() + self._settings.graceful_timeout
-        self._ready(successor.lanes)
-        for lane in old.lanes:
-            self._dispatcher.leave(lane)
-        self._log_end(slot, old, f"retires {handover.why}; pid {successor.pid} takes over")
-
-    def _end_handover(self, handover: Handover, worker: Worker, *, status: int, lost: int) -> None:
-        slot = handover.slot
-        self._handover = None
-        self._look_at = time.monotonic()
-        self._release(worker.lanes)
-        if handover.is_taken_over:
-            self._log_end(slot, worker, self._told(worker, status, lost))
-        elif worker is handover.other:
-            told = f"{self._failure(worker, status, lost)}; {self._put_off(slot)}"
-            self._log_end(slot, worker, told, is_bad=True)
-        else:
-            slot.worker, slot.lanes = handover.other, handover.other.lanes
-            told = f"{self._told(worker, status, lost)}; pid {handover.other.pid} takes over"
-            self._log_end(slot, worker, told, is_bad=True)
-
-    def _put_off(self, slot: Slot) -> str:
-        delay = max(_LOOK, slot.backoff.delay(healthy_for=0.0, chance=_chance()))
-        self._look_at = time.monotonic() + delay
-        return f"the old one goes on; next try in {delay:.1f} s"
+    def _state(self) -> str:
+        if self._is_stopping:
+            return "draining"
+        return "serving" if self._is_open else "starting"
 
     # --- signals and the end
 
@@ -425,6 +370,10 @@ class Master:
             elif intent is Intent.REOPEN:
                 self._log.info(f"{name_of(number)}: reopening the logs")
                 self._reopen_logs()
+
+    def _stop(self, why: str) -> None:
+        if not self._is_stopping:
+            self._drain(why)
 
     def _drain(self, why: str) -> None:
         self._log.info(f"{why}: draining for up to {self._settings.graceful_timeout:g} s")
@@ -448,7 +397,7 @@ class Master:
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
         self._is_stopping = True
-        self._look_at = None
+        self._reliefs.end()
         for slot in self._slots:
             slot.due = None
         self._dispatcher.stop_accepting(drain_backlog=drain_backlog)
@@ -485,13 +434,3 @@ class Master:
         for _, worker in self._everyone():
             worker.kill()
             worker.bury()
-
-
-class _DiedAtStart(StartError):
-    """A worker died before its verdict: something in the application's import killed it."""
-
-    exit_code = 3
-
-
-def _chance() -> float:
-    return int.from_bytes(os.urandom(4), "big") / 2**32

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from fastfork.supervisor.restart import Backoff
+from fastfork.supervisor.words import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastfork.log import Log
     from fastfork.supervisor.spawn import Worker
 
 
@@ -21,6 +26,28 @@ class Slot:
         self.worker: Worker | None = None
         self.due: float | None = None
         """When the next worker is to be forked; None: there is one, or none is wanted."""
+        self.starts = 0
+        self.last_end = ""
+        """What the log said of the last worker's end."""
+        self.ends: Counter[str] = Counter()
+        """How often its workers ended, by reason (`words.REASONS`)."""
+
+    def count_end(self, worker: Worker, status: int, *, is_relieved: bool) -> None:
+        """Count the end of *worker*, one of ours."""
+        why = reason(
+            status,
+            is_ready=worker.is_ready,
+            is_timed_out=worker.is_timed_out,
+            is_relieved=is_relieved,
+        )
+        self.ends[why] += 1
+
+    def log_end(self, log: Log, worker: Worker, told: str, *, is_bad: bool = False) -> None:
+        """Log how *worker*, one of ours, ends or ended, and remember it."""
+        if told != "exited":  # said of one that was relieved; why, was said before
+            self.last_end = told
+        write = log.error if is_bad else log.info
+        write(f"worker {self.number} (pid {worker.pid}) {told}")
 
 
 class Handover:
@@ -29,9 +56,18 @@ class Handover:
     Until it is over the slot's worker is the old one, from then on the next one.
     """
 
-    def __init__(self, slot: Slot, *, why: str, successor: Worker) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        *,
+        why: str,
+        successor: Worker,
+        tell: Callable[[str | None], None] | None = None,
+    ) -> None:
+        """*tell* whoever wanted it when it is over: None, or why the old worker goes on."""
         self.slot = slot
         self.why = why
+        self.tell = tell
         self.other = successor
         """The one that is not the slot's: first the next one, then the old one."""
         self.is_taken_over = False

@@ -78,6 +78,17 @@ class Worker:
         os.kill(self.pid, number)
 
 
+class DiedAtStart(StartError):
+    """A worker died before its verdict: something in the application's import killed it."""
+
+    exit_code = 3
+
+
+def chance() -> float:
+    """Return a number from 0 to 1, for what must not happen everywhere in the same moment."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
 def spawn(job: Job) -> Worker:
     """Fork a worker for *job*. Raises OSError."""
     verdict, said = os.pipe()

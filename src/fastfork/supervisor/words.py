@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fastfork.supervisor.signals import name_of
 
+REASONS = ("start", "timeout", "signal", "relieved", "exit")
+"""Why workers end: they could not start, took too long, were killed, were relieved, or left."""
+
 _DONE = {
     "replayed": "another one runs it again",
     "refused": "answered 502",
@@ -26,6 +29,17 @@ def end(status: int, lost: int, *, is_killed: bool, is_oom: bool = False) -> str
     requests = f", {lost} request{'s' if lost > 1 else ''} lost" if lost else ""
     how = "was killed" if is_killed else f"died: {cause_of(status)}"
     return f"{how}{', the kernel was out of memory for it' if is_oom else ''}{requests}"
+
+
+def reason(status: int, *, is_ready: bool, is_timed_out: bool, is_relieved: bool) -> str:
+    """Return in a word why a worker ended; `REASONS` are all there are."""
+    if not is_ready:
+        return "start"
+    if is_timed_out:
+        return "timeout"
+    if status < 0:
+        return "signal"
+    return "relieved" if is_relieved else "exit"
 
 
 def rescue(done: str, request: str) -> str:

@@ -65,6 +65,11 @@ class Logs:
             own |= loggers.descriptors()
         return own
 
+    @property
+    def access_path(self) -> str | None:
+        """Where the access log stands, if it is a file of ours."""
+        return self.access.file.path if self.access and self.access.file else None
+
     def adopt(self) -> None:
         """In a worker, before the application is loaded: lead its output and its loggers here."""
         from fastfork.worker import loggers

@@ -40,6 +40,9 @@ READY = b"ready"
 SHOW_STACKS = signal.SIGRTMAX - 1
 """Makes a worker print where all its threads are, and go on."""
 
+DUMP_STACKS = signal.SIGRTMAX - 2
+"""Makes a worker print the same for the master (`supervisor.dumps`)."""
+
 # The pipe takes this much in one write, without anybody reading.
 _VERDICT_ROOM = 60_000
 
@@ -67,6 +70,8 @@ class Job(msgspec.Struct, frozen=True):
     listeners: tuple[int, ...]
     proxies: Proxies
     logs: Logs
+    dump_fd: int
+    """Where stacks go that the master has asked for."""
     keep_fds: frozenset[int]
     """Descriptors of the caller that the application may be using."""
 
@@ -161,7 +166,7 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     ours = {fd for seat in job.seats for fd in seat.fds}
     if job.settings.dispatch == "shared":
         ours.update(job.listeners)
-    close_all_but({0, 1, 2, verdict, *job.keep_fds} | ours | job.logs.fds)
+    close_all_but({0, 1, 2, verdict, job.dump_fd, *job.keep_fds} | ours | job.logs.fds)
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
@@ -177,6 +182,7 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     # holds the GIL.
     faulthandler.enable(job.logs.error.file.fd, all_threads=True)
     faulthandler.register(SHOW_STACKS, job.logs.error.file.fd, all_threads=True)
+    faulthandler.register(DUMP_STACKS, job.dump_fd, all_threads=True)
     atexit._clear()
     take_slot(job.slot)
     cells.sit(job.seats[0].lane)

@@ -1,0 +1,147 @@
+"""What the control socket can be asked for, and where it stands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastfork.control.paths import SUFFIX, clean, folders, name_of, prepare
+from fastfork.control.protocol import ControlError
+from fastfork.control.server import ControlServer
+from fastfork.errors import FastforkError
+from fastfork.supervisor.binds import UnixBind
+from fastfork.supervisor.listeners import Listener, open_listeners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastfork.control.server import Call, Watch
+    from fastfork.log import Log
+    from fastfork.settings import Settings
+    from fastfork.supervisor.census import Census
+    from fastfork.supervisor.dumps import Dumps
+    from fastfork.supervisor.slots import Slot
+
+    Relieve = Callable[[Slot, Callable[[str | None], None]], None]
+
+_ONLY_US = 0o177
+
+
+class Commands:
+    """The commands of one master, which gives what they need."""
+
+    def __init__(
+        self,
+        *,
+        census: Census,
+        slots: Sequence[Slot],
+        dumps: Dumps,
+        relieve: Relieve,
+        stop: Callable[[str], None],
+        kill: Callable[[str], None],
+    ) -> None:
+        """*relieve* replaces the worker of a slot and tells when it is done, or why it is not."""
+        self._census = census
+        self._slots = slots
+        self._dumps = dumps
+        self._relieve = relieve
+        self._stop = stop
+        self._kill = kill
+
+    def table(self) -> dict[str, Callable[[Call], None]]:
+        """Return the commands by name."""
+        return {
+            "status": lambda call: call.succeed(self._census.look()),
+            "restart": self._restart,
+            "dump": self._dump,
+            "stop": self._end,
+        }
+
+    def _restart(self, call: Call) -> None:
+        number = call.argument("slot", (int, type(None)))
+        slots = list(self._slots) if number is None else [self._slot(number)]
+        told = {"restarted": [slot.number for slot in slots]}
+        self._restart_next(call, slots, told)
+
+    def _restart_next(self, call: Call, slots: list[Slot], told: dict[str, list[int]]) -> None:
+        def go_on(failure: str | None) -> None:
+            if failure is not None:
+                call.fail(f"worker {slots[0].number}: {failure}")
+            else:
+                self._restart_next(call, slots[1:], told)
+
+        if slots:
+            self._relieve(slots[0], go_on)
+        else:
+            call.succeed(told)
+
+    def _dump(self, call: Call) -> None:
+        slot = self._slot(call.argument("slot", int))
+        if slot.worker is None:
+            raise ControlError(f"slot {slot.number} has no worker now")
+        self._dumps.begin(call, slot.worker, slot=slot.number)
+
+    def _end(self, call: Call) -> None:
+        end = self._kill if call.argument("now", bool, default=False) else self._stop
+        call.succeed({"pid": os.getpid()})
+        end("fastfork stop")
+
+    def _slot(self, number: int) -> Slot:
+        if not 0 <= number < len(self._slots):
+            raise ControlError(f"there is no slot {number}; slots are 0 to {len(self._slots) - 1}")
+        return self._slots[number]
+
+
+def server_name(settings: Settings, listeners: Sequence[Listener]) -> str:
+    """Return what the server is called."""
+    return clean(settings.name) if settings.name else name_of(settings.app, listeners[0].url)
+
+
+class ControlSocket:
+    """The control socket of a master: it serves without one rather than not at all."""
+
+    def __init__(self, settings: Settings, *, name: str, log: Log) -> None:
+        self._log = log
+        self._listener: Listener | None = None
+        self._server: ControlServer | None = None
+        if settings.no_control_socket:
+            return
+        try:
+            path = Path(settings.control_socket) if settings.control_socket else _place(name)
+            (self._listener,) = open_listeners([UnixBind(str(path))], backlog=16, umask=_ONLY_US)
+        except (OSError, FastforkError) as error:
+            self._log.warning(
+                f"no control socket: {error}; this server can be steered by signals only"
+            )
+
+    def serve(
+        self,
+        commands: dict[str, Callable[[Call], None]],
+        *,
+        watch: Watch,
+        unwatch: Callable[[int], None],
+    ) -> None:
+        """Answer from now on."""
+        if self._listener:
+            fd = self._listener.fd
+            self._server = ControlServer(fd, commands, watch=watch, unwatch=unwatch)
+
+    def close(self) -> None:
+        """Remove the socket; end every connection."""
+        if self._server:
+            self._server.close()
+        if self._listener:
+            self._listener.close()
+        self._server = self._listener = None
+
+
+def _place(name: str) -> Path:
+    failure = OSError("there is no folder for it")
+    for folder in folders(os.environ, uid=os.geteuid()):
+        try:
+            prepare(folder)
+            return folder / f"{name}{SUFFIX}"
+        except OSError as error:
+            failure = error
+    raise failure

@@ -1,0 +1,83 @@
+"""Everything that looks at a master from outside, or tells it what to do, in one place."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from fastfork.supervisor.census import Census
+from fastfork.supervisor.commands import Commands, ControlSocket, server_name
+from fastfork.supervisor.dumps import Dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from fastfork._native.dispatcher import Dispatcher
+    from fastfork.control.server import Watch
+    from fastfork.settings import Settings
+    from fastfork.supervisor.commands import Relieve
+    from fastfork.supervisor.listeners import Listener
+    from fastfork.supervisor.slots import Slot
+    from fastfork.worker.logs import Logs
+
+
+class Steering:
+    """Open while it is entered; its descriptors are watched by the master's loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        dispatcher: Dispatcher,
+        slots: Sequence[Slot],
+        listeners: Sequence[Listener],
+        logs: Logs,
+        state: Callable[[], str],
+        relieve: Relieve,
+        stop: Callable[[str], None],
+        kill: Callable[[str], None],
+        watch: Watch,
+        unwatch: Callable[[int], None],
+    ) -> None:
+        name = server_name(settings, listeners)
+        self.dumps = Dumps()
+        self._census = Census(
+            settings,
+            name=name,
+            dispatcher=dispatcher,
+            slots=slots,
+            listeners=listeners,
+            logs=logs,
+            state=state,
+        )
+        self._commands = Commands(
+            census=self._census,
+            slots=slots,
+            dumps=self.dumps,
+            relieve=relieve,
+            stop=stop,
+            kill=kill,
+        )
+        self._socket = ControlSocket(settings, name=name, log=logs.error)
+        self._watch = watch
+        self._unwatch = unwatch
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Answer from now on."""
+        self._watch(self.dumps.fd, self.dumps.read)
+        self._stack.callback(self.dumps.close, self._unwatch)
+        self._socket.serve(self._commands.table(), watch=self._watch, unwatch=self._unwatch)
+        self._stack.callback(self._socket.close)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End every connection and remove what was made."""
+        self._stack.close()
