@@ -271,6 +271,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool,
         Meta(description="have none: the server can be steered by signals only"),
     ] = False
+    admin: Annotated[
+        str | None,
+        Meta(
+            description="address for /healthz, /readyz, /metrics (Prometheus), /status.json and a live page:"
+            " host:port or unix:PATH; whoever reaches it may read all of it",
+            extra={"metavar": "ADDRESS"},
+        ),
+    ] = None
+    shutdown_delay: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="seconds that the server goes on serving after TERM, with /readyz saying 503, so that"
+            " load balancers turn away first",
+        ),
+    ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],
         Meta(description="least level that is logged", extra={"metavar": "LEVEL"}),

@@ -14,7 +14,7 @@ import pytest
 import fastfork
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {".c", ".h", ".pyx", ".pxd", ".py", ".pyi", ".typed"}
+SOURCES = {".c", ".h", ".pyx", ".pxd", ".py", ".pyi", ".typed", ".html"}
 
 # The C compiler runs here, for everything.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -65,7 +65,7 @@ def test_wheel_holds_only_what_runs_or_is_typed(wheel: Path) -> None:
     code = [name for name in names if ".dist-info/" not in name]
 
     assert {
-        name for name in code if Path(name).suffix not in {".py", ".pyi", ".so", ".typed"}
+        name for name in code if Path(name).suffix not in {".py", ".pyi", ".so", ".typed", ".html"}
     } == set()
     assert {name.split("/")[0] for name in code} == {"fastfork"}
 

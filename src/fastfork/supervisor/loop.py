@@ -72,6 +72,8 @@ class Master:
         self._is_open = False
         """Whether all workers of the first start were ready."""
         self._is_stopping = False
+        self._drain_at: float | None = None
+        """When to begin to stop; None: nobody has said so, or it has begun."""
         self._deadline: float | None = None
 
     def run(self) -> None:
@@ -186,6 +188,8 @@ class Master:
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
                 self._kill(slot, worker, self._too_late(worker))
+        if self._drain_at is not None and self._drain_at <= now:
+            self._drain("now")
         if self._deadline is not None and self._deadline <= now:
             self._deadline = None
             self._kill_all(self._too_late())
@@ -194,7 +198,9 @@ class Master:
         lookers = (self._reliefs, self._timeouts, self._rotation, self._steering.dumps)
         times = [slot.due for slot in self._slots if slot.due is not None]
         times += [
-            at for at in (self._deadline, *(one.next_look() for one in lookers)) if at is not None
+            at
+            for at in (self._drain_at, self._deadline, *(one.next_look() for one in lookers))
+            if at is not None
         ]
         times += [w.deadline for _, w in self._everyone() if w.deadline is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
@@ -350,7 +356,7 @@ class Master:
         )
 
     def _state(self) -> str:
-        if self._is_stopping:
+        if self._is_stopping or self._drain_at is not None:
             return "draining"
         return "serving" if self._is_open else "starting"
 
@@ -360,7 +366,7 @@ class Master:
         for number in self._inbox.read():
             intent = intent_of(number)
             if intent is Intent.DRAIN and not self._is_stopping:
-                self._drain(name_of(number))
+                self._stop(name_of(number))
             elif intent is Intent.DRAIN or intent is Intent.QUIT:
                 self._quit(name_of(number))
             elif intent is Intent.UNKNOWN:
@@ -372,7 +378,11 @@ class Master:
                 self._reopen_logs()
 
     def _stop(self, why: str) -> None:
-        if not self._is_stopping:
+        delay = self._settings.shutdown_delay
+        if self._is_open and delay and self._drain_at is None and not self._is_stopping:
+            self._log.info(f"{why}: serving for {delay:g} s more, no longer ready")
+            self._drain_at = time.monotonic() + delay
+        elif not self._is_stopping:
             self._drain(why)
 
     def _drain(self, why: str) -> None:
@@ -397,6 +407,7 @@ class Master:
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
         self._is_stopping = True
+        self._drain_at = None
         self._reliefs.end()
         for slot in self._slots:
             slot.due = None

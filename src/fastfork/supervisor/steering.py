@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from fastfork.supervisor.admin import Admin
 from fastfork.supervisor.census import Census
 from fastfork.supervisor.commands import Commands, ControlSocket, server_name
 from fastfork.supervisor.dumps import Dumps
@@ -60,6 +61,11 @@ class Steering:
             stop=stop,
             kill=kill,
         )
+        self._admin = (
+            Admin(settings.admin, census=self._census, state=state, log=logs.error)
+            if settings.admin
+            else None
+        )
         self._socket = ControlSocket(settings, name=name, log=logs.error)
         self._watch = watch
         self._unwatch = unwatch
@@ -71,6 +77,9 @@ class Steering:
         self._stack.callback(self.dumps.close, self._unwatch)
         self._socket.serve(self._commands.table(), watch=self._watch, unwatch=self._unwatch)
         self._stack.callback(self._socket.close)
+        if self._admin:
+            self._stack.callback(self._admin.close)
+            self._admin.serve(watch=self._watch, unwatch=self._unwatch)
         return self
 
     def __exit__(
