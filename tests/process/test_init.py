@@ -80,3 +80,20 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:  # reaped meanwhile
         return ""
+
+
+def test_process_1_ends_with_the_exit_code_of_an_application_that_fails(start: Start) -> None:
+    server = start("mistakes_at_import:app", command=FASTFORK, is_up=False)
+    server.exit_code = 4
+
+    assert server.wait_for_end() == 4
+    assert "there is no module 'mistakes_at_import'" in server.log
+
+
+def test_process_1_stops_its_workers_at_once_at_quit(start: Start) -> None:
+    server = start(command=FASTFORK)
+    (master,) = children_of(server.pid)
+
+    os.kill(master, signal.SIGQUIT)
+
+    assert server.wait_for_end() == 0

@@ -7,6 +7,7 @@ import click
 from fastfork._version import __version__
 from fastfork.cli.control import COMMANDS
 from fastfork.cli.serve import serve
+from fastfork.cli.systemd_unit import systemd_unit
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,5 +16,5 @@ def main() -> None:
     """Serve Python web applications from every core, and steer the servers that run."""
 
 
-for _command in (serve, *COMMANDS):
+for _command in (serve, *COMMANDS, systemd_unit):
     main.add_command(_command)

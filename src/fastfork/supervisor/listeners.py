@@ -6,11 +6,15 @@ import errno
 import os
 import socket
 import stat
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from fastfork.errors import BindError
 from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Listener(msgspec.Struct):
@@ -34,7 +38,7 @@ class Listener(msgspec.Struct):
         self.path = None
 
 
-def open_listeners(binds: list[Bind], *, backlog: int, umask: int = 0) -> list[Listener]:
+def open_listeners(binds: Sequence[Bind], *, backlog: int, umask: int = 0) -> list[Listener]:
     """Return a listener for each of *binds*, or raise BindError with none of them open.
 
     *umask* is for unix sockets: a proxy under another user must be able to connect.

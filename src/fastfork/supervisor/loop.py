@@ -19,7 +19,7 @@ from fastfork._version import __version__
 from fastfork.errors import FastforkError, StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
-from fastfork.supervisor.binds import parse_bind
+from fastfork.supervisor.binds import FdBind, parse_bind
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.oom import OomWatch
@@ -31,6 +31,7 @@ from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
 from fastfork.supervisor.slots import Slot
 from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
 from fastfork.supervisor.steering import Steering
+from fastfork.supervisor.systemd import Notifier, take_sockets
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
 from fastfork.worker.main import Job
 from fastfork.worker.proxies import proxies_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fastfork.settings import Settings
+    from fastfork.supervisor.binds import Bind
     from fastfork.worker.logs import Logs
 
 _SWIFT = 1.0
@@ -84,7 +86,9 @@ class Master:
             open_files=raise_open_files(),
             lanes=self._workers * self._threads,
         )
-        binds = [parse_bind(text) for text in settings.bind]
+        sockets = take_sockets(os.environ, pid=os.getpid())
+        binds: list[Bind] = [FdBind(fd) for fd in sockets]
+        binds = binds or [parse_bind(text) for text in settings.bind]
         self._proxies = proxies_of(settings)
         with ExitStack() as stack:
             # First in and last out: no signal may end the process between a file made and a file removed.
@@ -94,6 +98,10 @@ class Master:
                 self._pidfile.write()
                 stack.callback(self._pidfile.remove)
             self._listeners = open_listeners(binds, backlog=settings.backlog)
+            for fd in sockets:
+                os.close(fd)  # the listener has a copy
+            self._notifier = Notifier(os.environ, pid=os.getpid())
+            stack.callback(self._notifier.close)
             stack.callback(self._close_listeners)
             self._rotation = Rotation(settings, self._logs.files, log=self._log)
             stack.callback(self._rotation.close)
@@ -155,6 +163,7 @@ class Master:
         self._log.info(f"{self._settings.app} runs in {count}, interface wsgi")
         for listener in self._listeners:
             self._log.info(f"Listening at: {listener.url}")
+        self._notifier.ready(f"serving {self._settings.app} in {count}")
 
     # --- the loop
 
@@ -184,6 +193,7 @@ class Master:
         if self._rotation.look(worker.pid for _, worker in self._everyone()):
             self._reopen_logs()
         self._steering.dumps.look()
+        self._notifier.look()
         for slot, worker in self._everyone():
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
@@ -195,7 +205,13 @@ class Master:
             self._kill_all(self._too_late())
 
     def _patience(self) -> float | None:
-        lookers = (self._reliefs, self._timeouts, self._rotation, self._steering.dumps)
+        lookers = (
+            self._reliefs,
+            self._timeouts,
+            self._rotation,
+            self._steering.dumps,
+            self._notifier,
+        )
         times = [slot.due for slot in self._slots if slot.due is not None]
         times += [
             at
@@ -407,6 +423,7 @@ class Master:
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
         self._is_stopping = True
+        self._notifier.stopping("finishing what runs")
         self._drain_at = None
         self._reliefs.end()
         for slot in self._slots:
