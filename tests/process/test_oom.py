@@ -57,6 +57,7 @@ def test_worker_that_ran_out_of_memory_is_called_so(
 
     server.wait_for_log(") died: SIGKILL, the kernel was out of memory for it, 1 request lost;")
     assert server.ask() == b"fine"
+    server.wait_for_rest()  # the client has its answer a moment before the worker is done with it
     assert server.replace(0)
     assert ") died: SIGKILL; next try" in server.log
     server.process.terminate()
