@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,48 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fix_cluster import Cluster
+from fix_wire import Response, Wire, get
+
+ADMIN = ["--admin", "127.0.0.1:0"]
+
+
+class Office:
+    """The admin address of a server."""
+
+    def __init__(self, server: Cluster) -> None:
+        url = re.findall(r"Admin at: (?:http://)?(\S+)", server.log)[0]
+        self.address = url.removeprefix("unix:") if url.startswith("unix:") else url
+
+    def connect(self) -> Wire:
+        """Return a connection."""
+        if self.address.startswith("/"):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(self.address)
+        else:
+            host, _, port = self.address.rpartition(":")
+            sock = socket.create_connection((host, int(port)))
+        sock.settimeout(10)
+        return Wire(sock)
+
+    def ask(self, path: str, method: str = "GET") -> Response:
+        """Return the answer of a page."""
+        wire = self.connect()
+        try:
+            return wire.send(get(path, method=method)).read_response(to_head=method == "HEAD")
+        finally:
+            wire.close()
+
+    def metrics(self) -> dict[str, float]:
+        """Return the samples by name and labels, as in up{slot="1"}."""
+        text = self.ask("/metrics").body.decode()
+        return {
+            f"{sample.name}{{{','.join(f'{k}={v}' for k, v in sorted(sample.labels.items()))}}}": sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
 
 
 class Desk:

@@ -27,9 +27,14 @@ cdef extern from "page.h" nogil:
         uint64_t requests
         uint64_t lines_lost
         ff_histogram took, waited
+        uint32_t refusals[16]
 
     struct ff_page:
         ff_lane_line lane[512]
+
+
+cdef extern from "http_response.h" nogil:
+    int ff_http_refusal_status(size_t kind)
 
 
 cdef extern from "escrow.h" nogil:
@@ -77,6 +82,7 @@ cdef extern from "dispatcher.h" nogil:
         ff_escrow escrow
         int bell
         c_bool is_listening
+        c_bool is_full
         int policy
         size_t lanes
         ff_master_lane *lane[512]

@@ -31,6 +31,7 @@ from c_dispatcher cimport (
     ff_dispatcher_watch,
     ff_histogram,
     ff_histogram_end,
+    ff_http_refusal_status,
     ff_recovery_run,
 )
 from c_lane cimport ff_clock_us
@@ -217,6 +218,7 @@ cdef class Dispatcher:
             "lingering": core.escrow.list[FF_LIST_LINGER].count,
             "waiting": core.escrow.list[FF_LIST_WAITING].count,
             "listening": int(core.is_listening),
+            "full": int(core.is_full),
         }
 
     def lane_stats(self, int lane):
@@ -246,6 +248,18 @@ cdef class Dispatcher:
             add(&took, &core.page.lane[<int>i].took)
             add(&waited, &core.page.lane[<int>i].waited)
         return [told(&took), told(&waited)]
+
+    def refusals(self):
+        cdef ff_dispatcher *core = self.open_core()
+        cdef size_t kind = 0
+        found = {}
+        while ff_http_refusal_status(kind) != 0:
+            count = 0
+            for i in range(<int>core.lanes):
+                count += core.page.lane[i].refusals[kind]
+            found[ff_http_refusal_status(kind)] = count
+            kind += 1
+        return found
 
     def lines_lost(self):
         cdef ff_dispatcher *core = self.open_core()

@@ -289,19 +289,25 @@ static const struct refusal {
     {500, "Internal Server Error", "The application failed to answer the request."},
 };
 
-static const struct refusal *find_refusal(int status)
+enum { REFUSALS = sizeof(refusals) / sizeof(*refusals) };
+
+size_t ff_http_refusal_kind(int status)
 {
-    const struct refusal *last = refusals + sizeof(refusals) / sizeof(*refusals) - 1;
-    for (const struct refusal *refusal = refusals; refusal < last; refusal++)
-        if (refusal->status == status)
-            return refusal;
-    return last;
+    for (size_t kind = 0; kind < REFUSALS - 1; kind++)
+        if (refusals[kind].status == status)
+            return kind;
+    return REFUSALS - 1;
+}
+
+int ff_http_refusal_status(size_t kind)
+{
+    return kind < REFUSALS ? refusals[kind].status : 0;
 }
 
 int ff_http_refusal(struct ff_buffer *out, int status, bool is_head,
                     const char date[FF_HTTP_DATE_LEN])
 {
-    const struct refusal *refusal = find_refusal(status);
+    const struct refusal *refusal = &refusals[ff_http_refusal_kind(status)];
     char text[512];
     int body = snprintf(NULL, 0, "%s\n", refusal->text);
     int n = snprintf(text, sizeof(text),

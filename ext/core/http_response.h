@@ -72,6 +72,11 @@ int ff_http_response_end_part(struct ff_http_response *r);
  * connection, keep_alive is off); -ENOMEM. */
 int ff_http_response_finish(struct ff_http_response *r);
 
+/* The kinds of refusals, from 0: which one has `status` (those without a page of their own: as
+ * 500), and the status of one, 0 beyond the last. */
+size_t ff_http_refusal_kind(int status);
+int ff_http_refusal_status(size_t kind);
+
 /* A whole answer by the server itself ("HTTP/1.1 400 Bad Request", small text body, Connection:
  * close) appended to `out`; `status` as the parsers give it. No body if `is_head`. 0 or -ENOMEM. */
 int ff_http_refusal(struct ff_buffer *out, int status, bool is_head,

@@ -21,6 +21,8 @@
 enum { FF_BLOCK = 16384, FF_BLOCKS_OWN = 64, FF_BLOCKS_REPLAY = 64 };
 enum { FF_BLOCKS = FF_BLOCKS_OWN + FF_BLOCKS_REPLAY };
 
+enum { FF_REFUSAL_KINDS_MAX = 16 };
+
 enum { FF_LANES_MAX = 512, FF_CONNS_MAX = 1 << 20 };
 
 struct ff_lane_line {
@@ -43,6 +45,8 @@ struct ff_lane_line {
     /* by the lane, of each request: how long it took, and how long it had waited before. They go on
      * when another process takes the lane over. */
     _Alignas(64) struct ff_histogram took, waited;
+    /* by the lane: how often it answered in the application's place, by kind (http_response.h) */
+    _Atomic uint32_t refusals[FF_REFUSAL_KINDS_MAX];
 };
 
 /* What had been received and sent, in all, when the last answer was out: progress.h. */

@@ -316,6 +316,7 @@ void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)
 {
     bool is_head = c->phase >= FF_PHASE_BODY && c->work->request.is_head;
     c->is_closing = true;
+    ff_page_count(&lane->line->refusals[ff_http_refusal_kind(status)], 1);
     if (ff_http_refusal(&c->work->out, status, is_head, ff_tenure_date(lane)) < 0)
         ff_tenure_close(lane, c);
     else

@@ -263,3 +263,11 @@ TEST(dates_are_those_of_the_calendar)
     CHECK(is_date(253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"));
     CHECK(is_date(INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"));
 }
+
+TEST(every_kind_of_refusal_has_a_status_and_the_other_way_round)
+{
+    size_t kind = 0;
+    for (; ff_http_refusal_status(kind) != 0; kind++)
+        CHECK(ff_http_refusal_kind(ff_http_refusal_status(kind)) == kind);
+    CHECK(kind > 10 && ff_http_refusal_status(ff_http_refusal_kind(999)) == 500);
+}

@@ -4,56 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
-from fix_cluster import Cluster, Gate, Start
+from fix_cluster import Gate, Start
+from fix_control import ADMIN, Office
 from fix_processes import wait_until
-from fix_wire import Connect, Response, Wire, get
-
-
-class Office:
-    """The admin address of a server."""
-
-    def __init__(self, server: Cluster) -> None:
-        url = re.findall(r"Admin at: (?:http://)?(\S+)", server.log)[0]
-        self.address = url.removeprefix("unix:") if url.startswith("unix:") else url
-
-    def connect(self) -> Wire:
-        """Return a connection."""
-        if self.address.startswith("/"):
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(self.address)
-        else:
-            host, _, port = self.address.rpartition(":")
-            sock = socket.create_connection((host, int(port)))
-        sock.settimeout(10)
-        return Wire(sock)
-
-    def ask(self, path: str, method: str = "GET") -> Response:
-        """Return the answer of a page."""
-        wire = self.connect()
-        try:
-            return wire.send(get(path, method=method)).read_response(to_head=method == "HEAD")
-        finally:
-            wire.close()
-
-    def metrics(self) -> dict[str, float]:
-        """Return the samples by name and labels, as in up{slot="1"}."""
-        text = self.ask("/metrics").body.decode()
-        return {
-            f"{sample.name}{{{','.join(f'{k}={v}' for k, v in sorted(sample.labels.items()))}}}": sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-
-ADMIN = ["--admin", "127.0.0.1:0"]
+from fix_wire import Connect, get
 
 
 def test_master_answers_while_every_worker_is_busy(
@@ -78,9 +36,9 @@ def test_metrics_count_what_happened(start: Start) -> None:
     office = Office(server)
     for _ in range(6):
         server.ask()
+    wait_until(lambda: office.metrics()["fastfork_log_lines_lost_total{}"] == 6)
     server.replace(1)
 
-    wait_until(lambda: office.metrics()["fastfork_log_lines_lost_total{}"] == 6)
     metrics = office.metrics()
 
     assert metrics["fastfork_requests_total{}"] == 6
@@ -93,6 +51,22 @@ def test_metrics_count_what_happened(start: Start) -> None:
     assert metrics["fastfork_worker_restarts{slot=1}"] == 1
     assert metrics["fastfork_worker_rss_bytes{slot=0}"] > 1 << 20
     assert metrics[f"fastfork_backlog{{listener=http://127.0.0.1:{server.port}}}"] == 0
+
+
+def test_refusals_are_counted_by_status(start: Start, connect: Connect) -> None:
+    server = start("process:app", *ADMIN)
+    for request in (
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/3.0\r\nHost: a\r\n\r\n",
+    ):
+        connect(server).send(request).read_response()
+
+    metrics = Office(server).metrics()
+
+    assert metrics["fastfork_refusals_total{status=505}"] == 1
+    assert metrics["fastfork_refusals_total{status=400}"] == 2
+    assert metrics["fastfork_full{}"] == 0
 
 
 def test_status_is_what_the_command_says_and_holds_no_environment(start: Start) -> None:

@@ -124,7 +124,7 @@ class Dispatcher:
         Counters: accepted, dealt, redealt, taken (back from lanes), replayed, refused, closed, lost,
         accept_errors.
         Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
-        the listeners are polled).
+        the listeners are polled), full (1 while no lane has room).
         """
 
     def lane_stats(self, lane: int) -> dict[str, int]:
@@ -138,6 +138,9 @@ class Dispatcher:
 
         Each is counts of the ranges that end at HISTOGRAM_ENDS, and the sum in seconds. Never reset.
         """
+
+    def refusals(self) -> dict[int, int]:
+        """How often workers answered in the application's place, by status, since the start."""
 
     def lines_lost(self) -> int:
         """Lines of access logs that workers could not write, since the start."""

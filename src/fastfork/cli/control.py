@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -52,6 +51,8 @@ class _Command(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="as JSON, with everything there is")
 def status(*, name: str | None, path: str | None, as_json: bool) -> None:
     """Show what a server and its workers are and do now."""
+    import json
+
     from fastfork.cli.table import lines_of
 
     with _client(name, path) as client:

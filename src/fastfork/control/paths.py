@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ def folders(environ: Mapping[str, str], *, uid: int) -> list[Path]:
         found.append(Path(runtime) / "fastfork")
     if uid == 0:
         found.append(Path("/run/fastfork"))
-    found.append(Path(tempfile.gettempdir()) / f"fastfork-{uid}")
+    found.append(Path(environ.get("TMPDIR") or "/tmp") / f"fastfork-{uid}")
     return found
 
 

@@ -33,7 +33,7 @@ _COUNTERS = {
     "redealt": "redeals: Connections dealt again",
     "taken": "taken_back: Connections taken back from busy or stuck workers",
     "replayed": "replays: Requests of dead workers that others ran again",
-    "refused": "refusals: Requests of dead workers that were answered 502 or 504",
+    "refused": "requests_given_up: Requests of dead workers that were answered 502 or 504",
     "lost": "requests_lost: Requests of dead workers that were refused or cut",
 }
 
@@ -81,6 +81,13 @@ class _Server:
         for name, told in _COUNTERS.items():
             metric, _, text = told.partition(": ")
             yield CounterMetricFamily(f"fastfork_{metric}", text, value=found.counters[name])
+        refusals = CounterMetricFamily(
+            "fastfork_refusals", "Answers in the application's place", labels=["status"]
+        )
+        for status, count in found.refusals.items():
+            refusals.add_metric([str(status)], count)
+        yield refusals
+        yield _gauge("full", "Whether no worker has room", float(found.is_full))
         worker_ends = CounterMetricFamily(
             "fastfork_worker_ends", "Ends of workers", labels=["reason"]
         )

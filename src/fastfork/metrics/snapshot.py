@@ -88,6 +88,10 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """By where they are: running, idle, parked, waiting, lingering."""
     counters: dict[str, int]
     """Of the dispatcher, since the start."""
+    is_full: bool
+    """Whether no worker has room: what comes waits in the kernel's queue."""
+    refusals: dict[int, int]
+    """Answers in the application's place, by status, since the start."""
     ends: dict[str, int]
     """Ends of workers since the start, by reason."""
     lines_lost: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.census import Census
 
 _BACKLOG = 64
+_PAGE = Path(__file__).parents[1] / "metrics" / "page.html"
 
 
 class Admin:
@@ -36,9 +37,7 @@ class Admin:
             ) from None
         self._exposition = exposition
         self._metrics_kind = CONTENT_TYPE
-        self._page = Page(
-            files("fastfork.metrics").joinpath("page.html").read_bytes(), "text/html; charset=utf-8"
-        )
+        self._page = Page(_PAGE.read_bytes(), "text/html; charset=utf-8")
         self._census = census
         self._state = state
         self._server: WebServer | None = None

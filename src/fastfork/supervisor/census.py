@@ -110,6 +110,8 @@ class Census:
             waited_p99=window.waited.percentile(0.99, HISTOGRAM_ENDS),
             connections=_connections(stats, slots),
             counters={name: stats[name] for name in _COUNTERS},
+            is_full=bool(stats["full"]),
+            refusals={k: n for k, n in self._dispatcher.refusals().items() if n},
             ends=dict(sum((slot.ends for slot in self._slots), Counter())),
             lines_lost=self._dispatcher.lines_lost() + self._logs.error.file.lost,
             backlog={

@@ -5,10 +5,7 @@ Imported by workers, whose applications expect it; by the master only with `--lo
 
 from __future__ import annotations
 
-import json
 import logging
-import logging.config
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from fastfork.errors import ConfigError
@@ -71,6 +68,10 @@ def configure(path: str) -> None:
 
 
 def _configure(path: str) -> None:
+    import json  # every worker imports this file, and most need none of these
+    import logging.config
+    import tomllib
+
     if path.endswith((".toml", ".json")):
         with open(path, "rb") as file:
             found = tomllib.load(file) if path.endswith(".toml") else json.load(file)
