@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fastfork.control import Client, ControlError
-from fix_cluster import Cluster, Gate, Start
+from fix_cluster import EAGER, Cluster, Gate, Start
 from fix_control import Desk
 from fix_load import StartLoad, on_kept_connections, on_new_connections
 from fix_processes import Sessions, wait_until
@@ -186,6 +186,36 @@ def test_dump_shows_where_a_worker_is_and_it_goes_on(
     assert "in gate" not in server.log
     door.open()
     assert wire.read_response().status == 200
+
+
+def test_dump_shows_where_a_worker_is_that_does_not_come_up(
+    start: Start, desk: Desk, gate: Callable[[], Gate]
+) -> None:
+    door = gate()
+    options = ["-w", "1", "-b", "127.0.0.1:0", *desk.options]
+    server = start("slow_import:app", *options, env={"GATE": str(door.path)}, is_up=False)
+    door.wait_for_request()
+
+    dumps = [desk.run("dump", "0").stdout for _ in range(3)]
+    door.open()
+    server.wait_for_start()
+
+    assert all("in wait_at_the_gate" in dump for dump in dumps)
+    assert "died" not in server.log
+
+
+def test_dump_that_comes_while_a_worker_is_forked_kills_nobody(start: Start, desk: Desk) -> None:
+    server = start("process:app", *desk.options, workers=1, command=EAGER)
+
+    with Client(desk.socket) as client:
+        for _ in range(20):
+            (victim,) = server.workers
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: server.workers not in ([], [victim]))  # noqa: B023
+            assert "worker/main.py" in client.dump(0)
+            wait_until(lambda: client.status()["slots"][0]["state"] == "ready")
+
+        assert client.status()["ends"] == {"signal": 20}
 
 
 @pytest.mark.slow

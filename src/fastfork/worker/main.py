@@ -175,14 +175,14 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     # From here on: what the master has reopened before, this process has inherited.
     signal.signal(signal.SIGUSR1, lambda number, frame: job.logs.reopen())
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    # A core dump would delay the news of a death by seconds.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # Where it is when a signal kills it: a crash, or a request that timed out (SIGABRT). Works whoever
     # holds the GIL.
     faulthandler.enable(job.logs.error.file.fd, all_threads=True)
     faulthandler.register(SHOW_STACKS, job.logs.error.file.fd, all_threads=True)
     faulthandler.register(DUMP_STACKS, job.dump_fd, all_threads=True)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what came since the fork comes now
+    # A core dump would delay the news of a death by seconds.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     atexit._clear()
     take_slot(job.slot)
     cells.sit(job.seats[0].lane)
