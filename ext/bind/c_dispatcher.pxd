@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
+from c_bus cimport ff_hub
+
 
 cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
@@ -89,6 +91,7 @@ cdef extern from "dispatcher.h" nogil:
         ff_dispatcher_stats stats
         int64_t timeout_us
         c_bool may_replay
+        ff_hub *hub
         size_t rescues
         ff_rescued rescued[16]
 

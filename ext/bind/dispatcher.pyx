@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport getpid, pid_t
 
+from c_bus cimport ff_hub_has_mail, ff_hub_join, ff_hub_leave
 from c_dispatcher cimport (
     FF_HISTOGRAM_RANGES,
     FF_RESCUED_MAX,
@@ -41,6 +42,9 @@ from check cimport check
 
 # By enum ff_policy.
 POLICIES = ("round-robin", "least-loaded", "ip-hash", "shared")
+
+# Stands for what was said to the master on the bus, in what `wait` returns.
+MAIL = -1
 
 cdef enum:
     LANES_MAX = 64  # of one worker
@@ -147,7 +151,10 @@ cdef class Dispatcher:
         if n == -EINTR:
             return []
         check(n)
-        return [ready[i] for i in range(n)]
+        cdef list found = [ready[i] for i in range(n)]
+        if ff_hub_has_mail(core.hub):
+            found.append(MAIL)
+        return found
 
     def lease(self, *, int slot=0):
         return check(ff_dispatcher_lease(self.open_core(), slot))
@@ -161,6 +168,16 @@ cdef class Dispatcher:
         seat.seat.channel = self.core.lane[lane].receive_end
         seat.seat.bell = self.core.bell
         return seat
+
+    def join(self, int lane, *, int slot):
+        cdef int ends[4]
+        self.checked(lane)
+        check(ff_hub_join(self.core.hub, lane, slot, ends))
+        return tuple([ends[i] for i in range(4)])
+
+    @property
+    def _hub(self):
+        return PyCapsule_New(self.open_core().hub, "fastfork.hub", NULL)
 
     def ready(self, int lane):
         ff_dispatcher_ready(self.core, self.checked(lane))
@@ -182,6 +199,7 @@ cdef class Dispatcher:
             raise ValueError(f"a worker has at most {LANES_MAX} lanes")
         for i, lane in enumerate(lanes):
             numbers[i] = self.checked(lane)
+        ff_hub_leave(self.core.hub, numbers[0])
         return ff_recovery_run(self.core, numbers, n)
 
     def rescued(self):

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Poller tags: the low byte says what it is. */
-enum { TAG_LISTENER = 1, TAG_BELL, TAG_WATCHED };
+enum { TAG_LISTENER = 1, TAG_BELL, TAG_WATCHED, TAG_HUB = FF_HUB_TAG };
 enum { FULL_TICK_MS = 500 };
 
 static uint64_t tag_of(int kind, uint32_t value)
@@ -41,7 +41,8 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->may_replay = true;
     ff_dispatcher_tick(d);
     if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
-        (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0)
+        (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0 ||
+        (r = ff_hub_open(d->poller, &d->hub)) < 0)
         goto finish;
     d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     r = d->bell < 0 ? -errno : ff_poller_add(d->poller, d->bell, FF_POLL_IN, TAG_BELL);
@@ -61,6 +62,7 @@ void ff_dispatcher_free(struct ff_dispatcher *d)
         ff_blocks_free(d->lane[i]->blocks);
         free(d->lane[i]);
     }
+    ff_hub_free(d->hub);
     ff_escrow_close(&d->escrow);
     ff_page_free(d->page);
     ff_sock_close(d->bell);
@@ -231,7 +233,9 @@ static int ms_until(int64_t now_ms, int64_t at_ms)
 /* How long the poller may sleep: the master's own appointments, at most until `until_ms`. */
 static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
 {
-    int64_t at = ff_keeper_next(d);
+    int64_t at = ff_keeper_next(d), hub_at = ff_hub_next(d->hub);
+    if (hub_at < at)
+        at = hub_at;
     if (until_ms < at)
         at = until_ms;
     if (d->starved_until_ms && d->starved_until_ms < at)
@@ -266,6 +270,9 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
         }
         case TAG_WATCHED:
             ready[found++] = (int)value;
+            break;
+        case TAG_HUB:
+            ff_hub_event(d->hub, &events[i]);
             break;
         default:
             ff_keeper_event(d, &events[i]);
@@ -306,14 +313,16 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         ff_dispatcher_tick(d);
         if (d->starved_until_ms && d->now_ms >= d->starved_until_ms)
             d->starved_until_ms = 0;
+        d->hub->now_ms = d->now_ms;
         int found = handle(d, events, n, ready);
+        ff_hub_flush(d->hub);
         /* the bell is read: whoever rings from here on wakes us again */
         atomic_fetch_add(&d->page->looks, 1);
         ff_keeper_collect(d);
         ff_keeper_expire(d);
         ff_keeper_relieve(d);
         deal(d);
-        if (find_timed_out(d) || found > 0 || d->now_ms >= until_ms)
+        if (find_timed_out(d) || found > 0 || ff_hub_has_mail(d->hub) || d->now_ms >= until_ms)
             return found;
     }
 }

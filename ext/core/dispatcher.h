@@ -11,6 +11,7 @@
 #include "balance.h"
 #include "channel.h"
 #include "escrow.h"
+#include "hub.h"
 #include "rescue.h"
 
 enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000 };
@@ -88,6 +89,7 @@ struct ff_dispatcher {
     uint32_t owed[FF_LANES_MAX];               /* turns that lanes lost: balance.h */
     struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
     struct ff_dispatcher_stats stats;
+    struct ff_hub *hub;
     bool may_replay; /* requests of dead workers are dealt again */
     size_t rescues;  /* at the last recovery; only the first are told of */
     struct ff_rescued rescued[FF_RESCUED_MAX];
@@ -129,9 +131,10 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
  * are closed: each worker drains its queue and reads the end. */
 void ff_dispatcher_close_channels(struct ff_dispatcher *d);
 
-/* Accepts, deals and keeps until a watched descriptor is readable, a lane's request has timed out
- * (once each: is_timed_out) or `timeout_ms` passed (-1: no limit). Fills `ready` (FF_POLLER_BATCH)
- * with the readable watched descriptors and gives their number; -EINTR on a signal. */
+/* Accepts, deals and keeps, and passes on what is said on the bus, until a watched descriptor is
+ * readable, something was said to the master, a lane's request has timed out (once each:
+ * is_timed_out) or `timeout_ms` passed (-1: no limit). Fills `ready` (FF_POLLER_BATCH) with the
+ * readable watched descriptors and gives their number; -EINTR on a signal. */
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
 
 /* Reads the clock and, if `on`, polls the listeners. For dealer and keeper. */

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 enum {
-    TAG_CONN = 4 /* beside the dispatcher's own tags */,
+    TAG_CONN = 4 /* beside those of dispatcher and hub */,
     TICK_MS = 2,
     TICK_MAX_MS = 64,
     COLLECT_MS = 1000

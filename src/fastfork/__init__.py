@@ -10,6 +10,11 @@ from fastfork.errors import (
     AppImportError,
     AppNotFound,
     BindError,
+    BusError,
+    BusFailed,
+    BusFull,
+    BusTimeout,
+    BusUnavailable,
     ConfigError,
     CounterError,
     FastforkError,
@@ -18,6 +23,7 @@ from fastfork.errors import (
 from fastfork.slot import worker_slot
 
 if TYPE_CHECKING:
+    from fastfork.bus import leader
     from fastfork.counters import Counter, Gauge, RateLimit
     from fastfork.server import run
 
@@ -26,6 +32,11 @@ __all__ = [
     "AppImportError",
     "AppNotFound",
     "BindError",
+    "BusError",
+    "BusFailed",
+    "BusFull",
+    "BusTimeout",
+    "BusUnavailable",
     "ConfigError",
     "Counter",
     "CounterError",
@@ -34,6 +45,7 @@ __all__ = [
     "RateLimit",
     "StartError",
     "__version__",
+    "leader",
     "run",
     "worker_slot",
 ]
@@ -43,6 +55,7 @@ _LATE = {
     "Counter": "fastfork.counters",
     "Gauge": "fastfork.counters",
     "RateLimit": "fastfork.counters",
+    "leader": "fastfork.bus",
     "run": "fastfork.server",
 }
 

@@ -5,6 +5,11 @@
     ├── BindError                1     an address can't be listened on
     ├── StartError               1     this process can't become a master now
     ├── CounterError             1     a shared counter can't be made
+    ├── BusError                 1     a request on the bus has no answer
+    │   ├── BusUnavailable           nobody could answer it
+    │   ├── BusFull                  too much waits already
+    │   ├── BusTimeout               no answer in time
+    │   └── BusFailed                the responder raised, or died
     └── AppError
         ├── AppImportError       3     the application's own code failed while it was loaded
         └── AppNotFound          4     there is no such application, or it can't be called
@@ -35,6 +40,26 @@ class StartError(FastforkError):
 
 class CounterError(FastforkError):
     """A shared counter can't be made."""
+
+
+class BusError(FastforkError):
+    """A request on the bus has no answer."""
+
+
+class BusUnavailable(BusError):
+    """Nobody could answer: there is no responder, or no server here."""
+
+
+class BusFull(BusError):
+    """Too many messages wait already."""
+
+
+class BusTimeout(BusError, TimeoutError):
+    """The answer did not come in time."""
+
+
+class BusFailed(BusError):
+    """The responder raised an exception, or its worker died."""
 
 
 class AppError(FastforkError):

@@ -237,6 +237,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"metavar": "LIST"},
         ),
     ] = "127.0.0.1,::1"
+    bus_queue: Annotated[
+        int,
+        Meta(
+            ge=1 << 18,
+            le=1 << 30,
+            description="octets of messages on the bus that may wait for one worker",
+        ),
+    ] = 4 << 20
+    bus_overflow: Annotated[
+        Literal["drop-oldest", "drop-new", "block"],
+        Meta(
+            description="what becomes of a published message that finds no room there: the oldest ones make"
+            " room, it is dropped itself, or its sender waits (but for nobody who reads nothing for 1 s)",
+            extra={"metavar": "POLICY"},
+        ),
+    ] = "drop-oldest"
     chdir: Annotated[
         str | None,
         Meta(

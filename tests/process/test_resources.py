@@ -42,9 +42,12 @@ def test_a_worker_has_nothing_open_that_is_not_its_own(start: Start) -> None:
 
     streams = ["/dev/null", str(server.path_of_log), str(server.path_of_log)]
     seat = ["socket:", "anon_inode:[eventfd]", "anon_inode:[eventpoll]", "pipe:", "pipe:"]
+    bus = ["pipe:"] * 4
     flusher = ["anon_inode:[eventfd]", "anon_inode:[eventpoll]"]
     connection, dumps = ["socket:"], ["pipe:"]
-    assert kinds(server.ask("/fds")) == sorted([*streams, *seat, *flusher, *connection, *dumps])
+    assert kinds(server.ask("/fds")) == sorted(
+        [*streams, *seat, *bus, *flusher, *connection, *dumps]
+    )
 
 
 @pytest.mark.slow

@@ -220,4 +220,4 @@ def test_too_few_open_files_are_one_line_that_says_how_many_are_needed(start: St
     server.exit_code = 1
 
     assert server.wait_for_end() == 1
-    assert "the hard limit of open files is 100, but 64 connections need 324" in server.log
+    assert "the hard limit of open files is 100, but 64 connections need 332" in server.log

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 HISTOGRAM_ENDS: list[float]
 """Where the ranges of `Dispatcher.times` end, in seconds; the last one has no end."""
 
+MAIL: int
+"""Stands, in what `Dispatcher.wait` returns, for what was said to the master on the bus."""
+
 class Seat:
     """What one worker process needs to take its place at a lane; made by `Dispatcher.seat`.
 
@@ -76,6 +79,12 @@ class Dispatcher:
 
     def seat(self, lane: int) -> Seat:
         """What the process that is about to be forked for *lane* needs."""
+
+    def join(self, lane: int, *, slot: int) -> tuple[int, ...]:
+        """Make pipes of the bus for the worker that takes *lane*; return its ends, which are the caller's.
+
+        They end with `recover`. Raises OSError.
+        """
 
     def ready(self, lane: int) -> None:
         """The lane's worker has loaded the application: deal to it from now on."""

@@ -8,7 +8,7 @@ from fastfork.errors import ConfigError, StartError
 
 _RESERVE = 256
 """Descriptors for all that is not a connection or a lane: listeners, pidfds, logs."""
-_FOR_LANE = 2
+_FOR_LANE = 6
 _LANES = 512
 _LEAST = 64
 _DEFAULT = 65_536

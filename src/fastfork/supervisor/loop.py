@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastfork._native.dispatcher import Dispatcher
+from fastfork._native.dispatcher import MAIL, Dispatcher
 from fastfork._version import __version__
+from fastfork.bus.master import open_post
 from fastfork.errors import FastforkError, StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
@@ -114,6 +115,7 @@ class Master:
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
+            self._acts[MAIL] = open_post(self._dispatcher, settings, log=self._log)
             self._reliefs = Reliefs(
                 settings,
                 dispatcher=self._dispatcher,
@@ -235,6 +237,7 @@ class Master:
         job = Job(
             slot=slot.number,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
+            pipes=self._dispatcher.join(lanes[0], slot=slot.number),
             load=self._load,
             settings=self._settings,
             servers=tuple(listener.server for listener in self._listeners),

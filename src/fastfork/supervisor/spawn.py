@@ -105,7 +105,8 @@ def spawn(job: Job) -> Worker:
         raise
     finally:
         let_through(mask)
-        os.close(said)
+        for fd in (said, *job.pipes):
+            os.close(fd)
 
 
 def _open_pidfd(pid: int) -> int:

@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import msgspec
 
+from fastfork import bus
 from fastfork._native import cells, wsgi
+from fastfork._native.bus import Link
 from fastfork._native.lane import Lane
 from fastfork.app import users_frames
+from fastfork.bus.worker import Worker
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, escape
 from fastfork.slot import take_slot
@@ -64,6 +67,8 @@ class Job(msgspec.Struct, frozen=True):
     slot: int
     seats: tuple[Seat, ...]
     """One for each thread."""
+    pipes: tuple[int, ...]
+    """Our ends of the bus, as `Dispatcher.join` gives them."""
     load: Callable[[], Callable[..., Any]]
     settings: Settings
     servers: tuple[tuple[str, str], ...]
@@ -92,6 +97,7 @@ def be_worker(job: Job, *, verdict: int) -> NoReturn:
 
 def _work(job: Job, *, verdict: int) -> int:
     job.logs.adopt()
+    here = _join_bus(job)
     try:
         application = job.load()
         lanes = [_sit_down(job, seat) for seat in job.seats]
@@ -109,10 +115,25 @@ def _work(job: Job, *, verdict: int) -> int:
     # The lanes hear of the master's end between two requests; this is for one that never ends.
     signal.signal(signal.SIGRTMAX, lambda number, frame: _end_within(within))
     lanes[0].follow(signal.SIGRTMAX)
+    here.open(bus.duties)
     _say(verdict, READY)
     os.close(verdict)
     crew.serve()
+    here.close()
     return 0
+
+
+def _join_bus(job: Job) -> Worker:
+    settings = job.settings
+    here = Worker(
+        Link(job.pipes, limit=settings.bus_queue, overflow=settings.bus_overflow),
+        bus.handlers_of(master=False),
+        is_patient=settings.bus_overflow == "block",
+        on_error=lambda what, error: job.logs.error.error(_told(escape(what), error)),
+    )
+    bus.enter(here)
+    os.register_at_fork(after_in_child=lambda: bus.enter(None))
+    return here
 
 
 def _serve(job: Job, application: Callable[..., Any], lane: Lane) -> None:
@@ -163,7 +184,7 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
 
 
 def _drop_masters(job: Job, *, verdict: int) -> None:
-    ours = {fd for seat in job.seats for fd in seat.fds}
+    ours = {fd for seat in job.seats for fd in seat.fds} | {*job.pipes}
     if job.settings.dispatch == "shared":
         ours.update(job.listeners)
     close_all_but({0, 1, 2, verdict, job.dump_fd, *job.keep_fds} | ours | job.logs.fds)

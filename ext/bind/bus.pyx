@@ -1,0 +1,228 @@
+"""Both ends of the bus; bus.pyi says what each name does."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.errno cimport EAGAIN, EINTR, EMSGSIZE, ETIMEDOUT
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t
+from libc.stdlib cimport free
+
+from c_bus cimport (
+    FF_FRAME_PART,
+    FF_FRAME_TOPIC_MAX,
+    FF_MESSAGE_MAX,
+    FF_SLOT_MASTER,
+    ff_asker,
+    ff_buffer_append,
+    ff_buffer_clear,
+    ff_buffer_head,
+    ff_buffer_len,
+    ff_clock_us,
+    ff_frame,
+    ff_hub,
+    ff_hub_dropped,
+    ff_hub_mail,
+    ff_hub_say,
+    ff_inbox,
+    ff_inbox_close,
+    ff_inbox_next,
+    ff_link,
+    ff_link_ask,
+    ff_link_await,
+    ff_link_forget,
+    ff_link_free,
+    ff_link_hear,
+    ff_link_inbox,
+    ff_link_open,
+    ff_link_room,
+    ff_link_say,
+    ff_message,
+    ff_overflow,
+)
+from check cimport check
+
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *n) except NULL
+
+
+# By enum ff_overflow.
+OVERFLOWS = ("drop-oldest", "drop-new", "block")
+
+MASTER = FF_SLOT_MASTER
+MESSAGE_MAX = FF_MESSAGE_MAX
+
+
+cdef const char *begin(ff_frame *frame, int kind, int flags, str topic) except NULL:
+    cdef Py_ssize_t n
+    cdef const char *octets = PyUnicode_AsUTF8AndSize(topic, &n)
+    if n > FF_FRAME_TOPIC_MAX:
+        raise ValueError(f"a topic has at most {FF_FRAME_TOPIC_MAX} octets")
+    frame.kind = kind
+    frame.flags = flags
+    frame.topic_size = n
+    frame.to = 0
+    frame.id = 0
+    frame.offset = 0
+    return octets
+
+
+cdef list heard(ff_inbox *inbox):
+    cdef ff_message m
+    cdef list messages = []
+    cdef int r = ff_inbox_next(inbox, &m)
+    while r > 0:
+        messages.append((
+            <int>m.frame.kind,
+            <int>m.frame.flags,
+            <int>m.frame.slot,
+            <long>m.frame.id,
+            PyUnicode_DecodeUTF8(m.topic, m.frame.topic_size, "replace"),
+            PyBytes_FromStringAndSize(m.bytes, m.frame.total),
+        ))
+        r = ff_inbox_next(inbox, &m)
+    check(r)
+    return messages
+
+
+cdef class Link:
+    cdef ff_link *core
+
+    def __init__(self, ends, *, size_t limit, str overflow):
+        cdef int fds[4]
+        if self.core != NULL:
+            raise RuntimeError("this Link is open already")
+        for i in range(4):
+            fds[i] = ends[i]
+        check(ff_link_open(fds, limit, <ff_overflow><int>OVERFLOWS.index(overflow), &self.core))
+
+    def __dealloc__(self):
+        ff_link_free(self.core)
+
+    def say(
+        self, int kind, int flags, str topic, bytes octets, int to=0, uint32_t id=0, bint now=False
+    ):
+        cdef ff_frame frame
+        cdef const char *name = begin(&frame, kind, flags, topic)
+        cdef const char *data = PyBytes_AS_STRING(octets)
+        cdef size_t n = PyBytes_GET_SIZE(octets)
+        cdef int r
+        frame.to = to
+        frame.id = id
+        if n <= FF_FRAME_PART:
+            r = ff_link_say(self.core, &frame, name, data, n, now)
+        else:
+            with nogil:
+                r = ff_link_say(self.core, &frame, name, data, n, now)
+        if r == -EAGAIN:
+            return False
+        if r == -EMSGSIZE:
+            raise ValueError(f"a message has at most {FF_MESSAGE_MAX} octets")
+        check(r)
+        return True
+
+    def wait_for_room(self):
+        cdef int r
+        with nogil:
+            r = ff_link_room(self.core, 100)
+        PyErr_CheckSignals()
+        if r != -EINTR and r != -ETIMEDOUT:
+            check(r)
+
+    def hear(self):
+        cdef int r
+        with nogil:
+            r = ff_link_hear(self.core)
+        if r == -EINTR:
+            PyErr_CheckSignals()
+            return []
+        return heard(ff_link_inbox(self.core)) if check(r) else None
+
+    def request(self, int kind, int flags, str topic, bytes octets, timeout):
+        cdef ff_frame frame
+        cdef ff_asker asker
+        cdef const char *name = begin(&frame, kind, flags, topic)
+        cdef const char *data = PyBytes_AS_STRING(octets)
+        cdef size_t n = PyBytes_GET_SIZE(octets)
+        cdef int64_t until_us = INT64_MAX
+        cdef int r
+        if timeout is not None:
+            until_us = ff_clock_us() + <int64_t>(<double>timeout * 1e6)
+        if n <= FF_FRAME_PART:
+            r = ff_link_ask(self.core, &asker, &frame, name, data, n)
+        else:
+            with nogil:
+                r = ff_link_ask(self.core, &asker, &frame, name, data, n)
+        if r == -EAGAIN:
+            return None
+        if r == -EMSGSIZE:
+            raise ValueError(f"a message has at most {FF_MESSAGE_MAX} octets")
+        check(r)
+        try:
+            while True:
+                with nogil:
+                    r = ff_link_await(self.core, &asker, until_us)
+                if r != -EINTR:
+                    break
+                PyErr_CheckSignals()
+        finally:
+            ff_link_forget(self.core, &asker)
+        if r == -ETIMEDOUT:
+            raise TimeoutError
+        check(r)
+        answer = PyBytes_FromStringAndSize(asker.bytes, asker.frame.total)
+        free(asker.bytes)
+        return asker.frame.kind, asker.frame.flags, answer
+
+
+cdef class Post:
+    cdef ff_hub *hub
+    cdef ff_inbox inbox
+    cdef object dispatcher  # keeps the hub
+
+    def __init__(self, dispatcher, *, size_t limit, str overflow):
+        self.hub = <ff_hub *>PyCapsule_GetPointer(dispatcher._hub, "fastfork.hub")
+        self.hub.limit = limit
+        self.hub.policy = <ff_overflow><int>OVERFLOWS.index(overflow)
+        self.dispatcher = dispatcher
+
+    def __dealloc__(self):
+        ff_inbox_close(&self.inbox)
+
+    def say(
+        self, int kind, int flags, str topic, bytes octets, int to=0, uint32_t id=0, bint now=False
+    ):
+        cdef ff_frame frame
+        cdef const char *name = begin(&frame, kind, flags, topic)
+        cdef const char *data = PyBytes_AS_STRING(octets)
+        cdef uint32_t total, part, sent = 0
+        cdef int r = 0
+        if PyBytes_GET_SIZE(octets) > FF_MESSAGE_MAX:
+            raise ValueError(f"a message has at most {FF_MESSAGE_MAX} octets")
+        total = PyBytes_GET_SIZE(octets)
+        while True:
+            part = min(total - sent, <uint32_t>FF_FRAME_PART)
+            begin(&frame, kind, flags, topic)
+            frame.to = to
+            frame.id = id
+            frame.offset = sent
+            frame.total = total
+            frame.size = frame.topic_size + part
+            r = ff_hub_say(self.hub, &frame, name, data + sent)
+            sent += part
+            if r < 0 or sent >= total:
+                break
+        return r == 0
+
+    def hear(self):
+        cdef Py_ssize_t n = ff_buffer_len(ff_hub_mail(self.hub))
+        check(
+            ff_buffer_append(&self.inbox.bytes, ff_buffer_head(ff_hub_mail(self.hub)), n)
+        )
+        ff_buffer_clear(ff_hub_mail(self.hub))
+        return heard(&self.inbox)
+
+    @property
+    def dropped(self):
+        return ff_hub_dropped(self.hub)

@@ -1,0 +1,86 @@
+"""Both ends of the bus: a worker's link, and the master's post beside the hub."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from fastfork._native.dispatcher import Dispatcher
+
+MASTER: int
+"""The slot number that stands for the master."""
+
+MESSAGE_MAX: int
+"""Octets of a message, at most."""
+
+Message: TypeAlias = tuple[int, int, int, int, str, bytes]
+"""Kind, flags, slot of the sender, id, topic, octets: the first two and the id as in frame.h."""
+
+class Link:
+    """A worker's end. `say` and `request` are safe in every thread, `hear` is for one."""
+
+    def __init__(self, ends: Sequence[int], *, limit: int, overflow: str) -> None:
+        """Take over the descriptors *ends*, as `Dispatcher.join` gives them.
+
+        At most *limit* octets wait for the hub to take them; *overflow* ("drop-oldest", "drop-new", "block")
+        says what becomes of messages beyond. Raises OSError.
+        """
+
+    def say(
+        self,
+        kind: int,
+        flags: int,
+        topic: str,
+        octets: bytes,
+        to: int = 0,
+        id: int = 0,  # noqa: A002
+        now: bool = False,
+    ) -> bool:
+        """Send a message; return False if there is no room for it.
+
+        What is said soon after something else waits up to 0.1 ms for more to go with it, unless *now*. With
+        more than 64 KiB it waits, without the GIL, until the hub has taken all of it. Raises ValueError if
+        topic or message are too long, OSError (BrokenPipeError: the master is gone).
+        """
+
+    def wait_for_room(self) -> None:
+        """Wait up to 0.1 s, without the GIL, for the hub to take something."""
+
+    def hear(self) -> list[Message] | None:
+        """Wait, without the GIL, for messages; None when the master is gone."""
+
+    def request(
+        self,
+        kind: int,
+        flags: int,
+        topic: str,
+        octets: bytes,
+        timeout: float | None,
+    ) -> tuple[int, int, bytes] | None:
+        """Send a request and wait, without the GIL, for the answer: kind, flags, octets.
+
+        None if there is no room for it. Raises TimeoutError, and what `say` raises.
+        """
+
+class Post:
+    """The master's end, in the process of its dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher, *, limit: int, overflow: str) -> None:
+        """Let at most *limit* octets wait for each worker and the master, then do what *overflow* says."""
+
+    def say(
+        self,
+        kind: int,
+        flags: int,
+        topic: str,
+        octets: bytes,
+        to: int = 0,
+        id: int = 0,  # noqa: A002
+        now: bool = False,
+    ) -> bool:
+        """Pass a message on at once; return False if it found no room."""
+
+    def hear(self) -> list[Message]:
+        """Return what was said to the master."""
+
+    @property
+    def dropped(self) -> int:
+        """Messages that found no room or nobody."""

@@ -1,0 +1,139 @@
+"""Messages between workers, and to the master: at most once, in order for each sender.
+
+    @bus.subscribe("cache.*")
+    def drop(topic, message, sender): ...
+
+    bus.publish("cache.invalidate", {"key": 42})     # every worker that subscribed, this one too
+    bus.send(3, "hello", topic="cache.hello")        # the worker in slot 3
+    answer = bus.request("thumbnailer", image, timeout=2)
+
+A message is anything that msgpack can hold (dict, list, str, bytes, numbers, datetime, dataclass,
+msgspec.Struct; what arrives is made of dicts and lists), up to 64 MiB. bytes pass through as they are.
+Handlers run one after the other on a thread of their own; every function here works in every thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastfork._native.bus import MASTER
+from fastfork.bus.endpoint import PUBLISH, RESPOND, SEND, SUBSCRIBE, ask, packed
+from fastfork.bus.handlers import Handlers
+from fastfork.bus.worker import Worker
+from fastfork.errors import BusUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastfork.bus.endpoint import Endpoint
+    from fastfork.bus.leadership import Duty
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+_of_workers, _of_master = Handlers(), Handlers()
+duties: list[Duty] = []
+_here: Worker | Endpoint | None = None
+"""This process at the bus; None outside a server."""
+
+
+def publish(topic: str, message: Any) -> None:
+    """Give *message* to every worker that subscribed to *topic*, this one too. Outside a server: nothing."""
+    if _here is not None:
+        _say(PUBLISH, topic, message, 0)
+
+
+def send(to: int | str, message: Any, *, topic: str = "") -> None:
+    """Give *message* to the worker in slot *to*, or to the "master", if it subscribed to *topic*."""
+    if _here is not None:
+        _say(SEND, topic, message, MASTER if to == "master" else int(to))
+
+
+def request(name: str, message: Any = None, *, timeout: float | None = 30.0) -> Any:
+    """Return what the responder *name* answers, in one of the workers that have it.
+
+    Raises BusTimeout after *timeout* seconds (None: never), BusFull if too much waits already, BusFailed if
+    the responder raised an exception or died, BusUnavailable if there is none, or no server here.
+    """
+    if not isinstance(_here, Worker):
+        what = (
+            "outside a fastfork server" if _here is None else "in the master, which must not wait"
+        )
+        raise BusUnavailable(f"there is no request {what}")
+    return ask(_here.link, name, message, timeout)
+
+
+async def arequest(name: str, message: Any = None, *, timeout: float | None = 30.0) -> Any:  # noqa: ASYNC109
+    """As `request`, for asyncio: a thread waits meanwhile, the loop does not."""
+    import asyncio
+
+    return await asyncio.to_thread(request, name, message, timeout=timeout)
+
+
+def subscribe(pattern: str, *, master: bool = False) -> Callable[[F], F]:
+    """Call the function below with (topic, message, sender) for what has a topic like *pattern*.
+
+    A * at the end of *pattern* stands for any rest. *sender* is a slot, or "master". With *master* it is
+    called in the master instead, if that has imported it (`fastfork.run`): it must be quick, nothing is
+    dealt meanwhile.
+    """
+
+    def add(handler: F) -> F:
+        (_of_master if master else _of_workers).subscribe(pattern, handler)
+        _tell(SUBSCRIBE, pattern, master=master)
+        return handler
+
+    return add
+
+
+def responder(name: str, *, master: bool = False) -> Callable[[F], F]:
+    """Let the function below answer requests to *name*: it gets the message and returns the answer."""
+
+    def add(function: F) -> F:
+        (_of_master if master else _of_workers).responders[name] = function
+        _tell(RESPOND, name, master=master)
+        return function
+
+    return add
+
+
+def leader(duty: F) -> F:
+    """Run the function below in exactly one worker, in a thread of its own.
+
+    It gets a threading.Event and should return when that is set: this worker ends then, and another one leads
+    as soon as the function has returned, or the worker is gone.
+    """
+    duties.append(duty)
+    if isinstance(_here, Worker):
+        _here.lead(duty)
+    return duty
+
+
+def handlers_of(*, master: bool) -> Handlers:
+    """Return the handlers that run in the master, or those that run in workers. For the server."""
+    return _of_master if master else _of_workers
+
+
+def enter(here: Worker | Endpoint | None) -> None:
+    """Make this process a part of the bus, or none. For the server."""
+    global _here
+    _here = here
+
+
+def _say(kind: int, topic: str, message: Any, to: int) -> None:
+    here = _here
+    assert here is not None
+    flags, octets = packed(message)
+    try:
+        while not here.mouth.say(kind, flags, topic, octets, to):
+            if not isinstance(here, Worker) or not here.waits_for_room():
+                break
+    except BrokenPipeError:
+        pass  # the master is gone, and this worker follows
+
+
+def _tell(kind: int, name: str, *, master: bool) -> None:
+    if _here is None or master is isinstance(_here, Worker):
+        return
+    if isinstance(_here, Worker):
+        _here.listen()
+    _here.mouth.say(kind, 0, name, b"", now=True)

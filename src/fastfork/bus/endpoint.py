@@ -1,0 +1,126 @@
+"""A process at the bus: what it says, and what it does with what it hears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.msgpack import Decoder, Encoder
+
+from fastfork._native.bus import MASTER
+from fastfork.errors import BusFailed, BusFull, BusTimeout, BusUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastfork._native.bus import Link, Message
+    from fastfork.bus.handlers import Handlers
+
+# By enum ff_frame_kind.
+PUBLISH, SEND, REQUEST, REPLY, FAIL, SUBSCRIBE, RESPOND, READY, CANDIDATE, RESIGN, LEAD = range(
+    1, 12
+)
+
+RAW = 1
+_NOBODY, _FULL, _DIED, _RAISED = range(4)
+
+_encode = Encoder().encode
+_decode = Decoder().decode
+
+
+class Mouth(Protocol):
+    """What both ends can do."""
+
+    def say(
+        self,
+        kind: int,
+        flags: int,
+        topic: str,
+        octets: bytes,
+        to: int = 0,
+        id: int = 0,  # noqa: A002
+        now: bool = False,
+    ) -> bool:
+        """Pass a message on; return False if it found no room."""
+
+
+class Endpoint:
+    """One end of the bus, with the functions that messages are given to."""
+
+    def __init__(
+        self, mouth: Mouth, handlers: Handlers, *, on_error: Callable[[str, BaseException], None]
+    ) -> None:
+        self.mouth = mouth
+        self.handlers = handlers
+        self._on_error = on_error
+        self.on_lead: Callable[[], None] | None = None
+
+    def announce(self) -> None:
+        """Tell the hub what this process wants to hear."""
+        for pattern in dict.fromkeys(pattern for pattern, _ in self.handlers.patterns):
+            self.mouth.say(SUBSCRIBE, 0, pattern, b"")
+        for name in self.handlers.responders:
+            self.mouth.say(RESPOND, 0, name, b"")
+        self.mouth.say(READY, 0, "", b"", now=True)
+
+    def deliver(self, messages: list[Message]) -> None:
+        """Give *messages* to their handlers; what one of them raises is logged."""
+        find = self.handlers.find
+        for kind, flags, slot, number, topic, octets in messages:
+            try:
+                if kind <= SEND:
+                    sender = slot if slot != MASTER else "master"
+                    for handler in find(topic):
+                        handler(topic, octets if flags & RAW else _decode(octets), sender)
+                elif kind == REQUEST:
+                    self._respond(number, topic, octets if flags & RAW else _decode(octets))
+                elif kind == LEAD and self.on_lead:
+                    self.on_lead()
+            except Exception as error:
+                self._on_error(f"bus: {topic!r}", error)
+
+    def _respond(self, number: int, topic: str, message: Any) -> None:
+        try:
+            flags, octets = packed(self.handlers.responders[topic](message))
+            if self.mouth.say(REPLY, flags, "", octets, id=number, now=True):
+                return
+            why, told = _FULL, b""
+        except Exception as error:
+            self._on_error(f"bus: the responder {topic!r}", error)
+            why, told = _RAISED, f"{type(error).__name__}: {error}".encode()[:1000]
+        self.mouth.say(FAIL, why, "", told, id=number, now=True)
+
+
+def packed(message: Any) -> tuple[int, bytes]:
+    """Return flags and octets of *message*: octets as they are, everything else as msgpack."""
+    if isinstance(message, (bytes, bytearray, memoryview)):
+        return RAW, bytes(message)
+    return 0, _encode(message)
+
+
+def ask(link: Link, name: str, message: Any, timeout: float | None) -> Any:
+    """Return the answer of whoever responds to *name*; raise a BusError if there is none."""
+    flags, octets = packed(message)
+    try:
+        answer = link.request(REQUEST, flags, name, octets, timeout)
+    except TimeoutError:
+        raise BusTimeout(f"{name!r} gave no answer within {timeout:g} s") from None
+    except BrokenPipeError:
+        raise BusUnavailable("the master is gone") from None
+    if answer is None:
+        raise BusFull(f"too many messages wait already: the request to {name!r} was not sent")
+    kind, flags, octets = answer
+    if kind == FAIL:
+        raise _failure(flags, name, octets.decode())
+    return octets if flags & RAW else _decode(octets)
+
+
+def _failure(why: int, name: str, told: str) -> Exception:
+    if why == _NOBODY:
+        return BusUnavailable(f"no worker responds to {name!r}: is there an @bus.responder for it?")
+    if why == _FULL:
+        return BusFull(
+            f"too many messages wait already for who responds to {name!r}, or for its answer"
+        )
+    if why == _DIED:
+        return BusFailed(f"the worker that worked on the request to {name!r} died")
+    return BusFailed(f"{name!r} raised {told}")

@@ -1,0 +1,391 @@
+#include "check.h"
+#include "clock.h"
+#include "hub.h"
+#include "link.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKERS = 3, BIG = 3 << 20 };
+
+static struct ff_hub *hub;
+static struct ff_link *worker[WORKERS];
+static int ends[WORKERS][FF_HUB_PIPES];
+static int poller;
+
+/* Lets the hub do what there is to do; how many events there were. */
+static int turn(void)
+{
+    struct ff_poller_event e[FF_POLLER_BATCH];
+    int n = ff_poller_wait(poller, e, 0);
+    hub->now_ms = ff_clock_ms();
+    for (int i = 0; i < n; i++)
+        ff_hub_event(hub, &e[i]);
+    ff_hub_flush(hub);
+    return n;
+}
+
+static void settle(void)
+{
+    while (turn() > 0)
+        ;
+}
+
+static void join(int i)
+{
+    if (ff_hub_join(hub, (uint16_t)i, (uint16_t)i, ends[i]) < 0 ||
+        ff_link_open(ends[i], hub->limit, hub->policy, &worker[i]) < 0)
+        abort();
+}
+
+static void begin(size_t limit, enum ff_overflow policy)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (ff_poller_open(&poller) < 0 || ff_hub_open(poller, &hub) < 0)
+        abort();
+    hub->limit = limit;
+    hub->policy = policy;
+    for (int i = 0; i < WORKERS; i++)
+        join(i);
+}
+
+static void end(void)
+{
+    for (int i = 0; i < WORKERS; i++)
+        ff_link_free(worker[i]);
+    ff_hub_free(hub);
+    close(poller);
+}
+
+static int say_to(int i, uint8_t kind, const char *topic, const char *text, uint16_t to,
+                  uint32_t id)
+{
+    struct ff_frame f = {.kind = kind, .topic_size = (uint8_t)strlen(topic), .to = to, .id = id};
+    return ff_link_say(worker[i], &f, topic, text, strlen(text), true);
+}
+
+static int say(int i, uint8_t kind, const char *topic, const char *text)
+{
+    int r = say_to(i, kind, topic, text, 0, 0);
+    settle();
+    return r;
+}
+
+/* The next message of worker `i`; false if there is none. */
+static bool hear(int i, struct ff_message *m)
+{
+    while (ff_inbox_next(ff_link_inbox(worker[i]), m) == 0)
+        if (ff_sock_await(ends[i][FF_HUB_DOWN], false, 0) < 0 || ff_link_hear(worker[i]) <= 0)
+            return false;
+    return true;
+}
+
+static bool hears(int i, const char *text)
+{
+    struct ff_message m;
+    return hear(i, &m) && m.frame.total == strlen(text) &&
+           memcmp(m.bytes, text, m.frame.total) == 0;
+}
+
+static bool hears_nothing(int i)
+{
+    struct ff_message m;
+    return !hear(i, &m);
+}
+
+/* Asks in a thread, as workers do; `result` is what await gave. */
+struct question {
+    pthread_t thread;
+    int from, result;
+    const char *name;
+    struct ff_asker asker;
+    _Atomic bool is_over;
+};
+
+static void *ask(void *arg)
+{
+    struct question *q = arg;
+    struct ff_frame f = {.kind = FF_FRAME_REQUEST, .topic_size = (uint8_t)strlen(q->name)};
+    q->result = ff_link_ask(worker[q->from], &q->asker, &f, q->name, "?", 1);
+    if (q->result == 0)
+        q->result = ff_link_await(worker[q->from], &q->asker, ff_clock_us() + 10000000);
+    ff_link_forget(worker[q->from], &q->asker);
+    atomic_store(&q->is_over, true);
+    return NULL;
+}
+
+static void start(struct question *q, int from, const char *name)
+{
+    *q = (struct question){.from = from, .name = name};
+    if (pthread_create(&q->thread, NULL, ask, q) != 0)
+        abort();
+}
+
+static bool finish(struct question *q, uint8_t kind, const char *text)
+{
+    while (!atomic_load(&q->is_over))
+        turn();
+    pthread_join(q->thread, NULL);
+    bool is_right = q->result == 0 && q->asker.frame.kind == kind &&
+                    q->asker.frame.total == strlen(text) &&
+                    memcmp(q->asker.bytes, text, strlen(text)) == 0;
+    free(q->asker.bytes);
+    return is_right;
+}
+
+static bool wait_for(int i, struct ff_message *m)
+{
+    while (!hear(i, m))
+        turn();
+    return true;
+}
+
+TEST(a_publication_goes_to_all_that_subscribed_and_to_nobody_else)
+{
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(0, FF_FRAME_SUBSCRIBE, "cache.*", "");
+    say(1, FF_FRAME_SUBSCRIBE, "cache.drop", "");
+    say(2, FF_FRAME_PUBLISH, "cache.drop", "a");
+    say(0, FF_FRAME_PUBLISH, "cache.fill", "b");
+    say(1, FF_FRAME_PUBLISH, "other", "c");
+    CHECK(hears(0, "a") && hears(0, "b") && hears_nothing(0));
+    CHECK(hears(1, "a") && hears_nothing(1) && hears_nothing(2));
+    say(2, FF_FRAME_SUBSCRIBE, "*", ""); /* routes that were found before are found again */
+    say(1, FF_FRAME_PUBLISH, "other", "d");
+    CHECK(hears(2, "d") && hears_nothing(0));
+    end();
+}
+
+TEST(who_says_it_is_what_the_hub_knows_and_not_what_was_said)
+{
+    struct ff_message m;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(0, FF_FRAME_SUBSCRIBE, "t", "");
+    struct ff_frame f = {.kind = FF_FRAME_PUBLISH, .topic_size = 1, .slot = 0, .link = 77};
+    ff_link_say(worker[2], &f, "t", "x", 1, true);
+    settle();
+    CHECK(hear(0, &m) && m.frame.slot == 2 && m.frame.link == 2);
+    end();
+}
+
+TEST(a_message_to_a_slot_goes_to_its_worker_and_to_the_master)
+{
+    struct ff_message m;
+    struct ff_inbox mail = {0};
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say_to(0, FF_FRAME_SEND, "t", "a", 2, 0);
+    say_to(0, FF_FRAME_SEND, "t", "b", FF_SLOT_MASTER, 0);
+    say_to(0, FF_FRAME_SEND, "t", "c", 200, 0);
+    settle();
+    CHECK(hears(2, "a") && hears_nothing(0) && hears_nothing(1));
+    ff_buffer_append(&mail.bytes, ff_buffer_head(ff_hub_mail(hub)),
+                     ff_buffer_len(ff_hub_mail(hub)));
+    CHECK(ff_inbox_next(&mail, &m) == 1 && m.bytes[0] == 'b' && ff_inbox_next(&mail, &m) == 0);
+    CHECK(ff_hub_dropped(hub) == 1);
+    ff_inbox_close(&mail);
+    end();
+}
+
+TEST(an_answer_goes_to_who_asked_and_only_from_who_was_asked)
+{
+    struct question q;
+    struct ff_message m;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(1, FF_FRAME_RESPOND, "sum", "");
+    start(&q, 0, "sum");
+    CHECK(wait_for(1, &m) && m.frame.kind == FF_FRAME_REQUEST);
+    say_to(2, FF_FRAME_REPLY, "", "forged", 0, m.frame.id);
+    say_to(1, FF_FRAME_REPLY, "", "right", 0, m.frame.id);
+    CHECK(finish(&q, FF_FRAME_REPLY, "right"));
+    say_to(1, FF_FRAME_REPLY, "", "twice", 0, m.frame.id); /* nobody asks any more */
+    settle();
+    CHECK(hub->link[1]->working == 0);
+    end();
+}
+
+TEST(a_request_that_nobody_answers_fails_at_once)
+{
+    struct question q;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    start(&q, 0, "nothing");
+    CHECK(finish(&q, FF_FRAME_FAIL, "") && q.asker.frame.flags == FF_FAIL_NOBODY);
+    end();
+}
+
+TEST(who_asked_a_worker_that_died_is_told)
+{
+    struct question q;
+    struct ff_message m;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(1, FF_FRAME_RESPOND, "sum", "");
+    start(&q, 0, "sum");
+    CHECK(wait_for(1, &m));
+    ff_hub_leave(hub, 1);
+    CHECK(finish(&q, FF_FRAME_FAIL, "") && q.asker.frame.flags == FF_FAIL_DIED);
+    end();
+}
+
+TEST(requests_go_to_who_has_the_fewest)
+{
+    struct question q[4];
+    struct ff_message m;
+    int asked[WORKERS] = {0};
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    for (int i = 1; i < WORKERS; i++)
+        say(i, FF_FRAME_RESPOND, "sum", "");
+    for (int k = 0; k < 4; k++)
+        start(&q[k], 0, "sum");
+    while (hub->link[1]->working + hub->link[2]->working < 4)
+        turn();
+    CHECK(hub->link[1]->working == 2 && hub->link[2]->working == 2);
+    for (int i = 1; i < WORKERS; i++)
+        for (; asked[i] < 2 && wait_for(i, &m); asked[i]++)
+            say_to(i, FF_FRAME_REPLY, "", "42", 0, m.frame.id);
+    for (int k = 0; k < 4; k++)
+        CHECK(finish(&q[k], FF_FRAME_REPLY, "42"));
+    end();
+}
+
+TEST(a_worker_that_reads_nothing_costs_the_others_nothing)
+{
+    begin(1 << 18, FF_OVERFLOW_DROP_OLDEST);
+    say(0, FF_FRAME_SUBSCRIBE, "*", "");
+    say(1, FF_FRAME_SUBSCRIBE, "*", "");
+    char text[1001] = {0};
+    memset(text, 'x', 1000);
+    for (int n = 0; n < 2000; n++) {
+        CHECK(say(2, FF_FRAME_PUBLISH, "t", text) == 0);
+        CHECK(hears(1, text));
+    }
+    CHECK(ff_hub_dropped(hub) > 1000);
+    CHECK(ff_buffer_len(&hub->link[0]->out[0].bytes) <= 1 << 18);
+    CHECK(hears(0, text)); /* it goes on where it was */
+    end();
+}
+
+TEST(with_block_the_sender_waits_but_not_for_the_deaf)
+{
+    begin(1 << 18, FF_OVERFLOW_BLOCK);
+    say(0, FF_FRAME_SUBSCRIBE, "*", "");
+    char text[1001] = {0};
+    memset(text, 'x', 1000);
+    int r = 0;
+    for (int n = 0; n < 5000 && r == 0; n++)
+        r = say(2, FF_FRAME_PUBLISH, "t", text);
+    CHECK(r == -EAGAIN && ff_hub_dropped(hub) == 0 && hub->held == 1);
+    CHECK(ff_hub_next(hub) != INT64_MAX);
+    hub->link[0]->out[0].moved_ms -= FF_HUB_DEAF_MS;
+    settle();
+    CHECK(hub->held == 0 && ff_hub_dropped(hub) > 0);
+    end();
+}
+
+TEST(what_a_worker_said_in_full_before_it_died_arrives_and_half_a_frame_does_not)
+{
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(0, FF_FRAME_SUBSCRIBE, "*", "");
+    say_to(1, FF_FRAME_PUBLISH, "t", "last words", 0, 0);
+    struct ff_frame f = {.kind = FF_FRAME_PUBLISH, .size = 100, .total = 100};
+    CHECK(write(ends[1][FF_HUB_UP], &f, sizeof(f)) == sizeof(f));
+    ff_hub_leave(hub, 1);
+    settle();
+    CHECK(hears(0, "last words") && hears_nothing(0));
+    ff_link_free(worker[1]);
+    join(1);
+    say(1, FF_FRAME_PUBLISH, "t", "the next one");
+    CHECK(hears(0, "the next one"));
+    end();
+}
+
+TEST(a_worker_that_says_no_frame_is_not_listened_to)
+{
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(0, FF_FRAME_SUBSCRIBE, "*", "");
+    char garbage[4096];
+    memset(garbage, 0xff, sizeof(garbage));
+    CHECK(write(ends[1][FF_HUB_UP], garbage, sizeof(garbage)) == sizeof(garbage));
+    settle();
+    CHECK(hub->link[1]->in[FF_HUB_UP].fd < 0);
+    say(2, FF_FRAME_PUBLISH, "t", "x");
+    CHECK(hears(0, "x") && hears_nothing(0));
+    end();
+}
+
+/* ---- messages in parts ---- */
+
+static char big[BIG];
+static _Atomic int big_result;
+
+static void *say_big(void *arg)
+{
+    struct ff_frame f = {.kind = FF_FRAME_PUBLISH, .topic_size = 3};
+    big_result = ff_link_say(worker[1], &f, "big", big, sizeof(big), false);
+    return arg;
+}
+
+TEST(small_messages_pass_a_big_one_whose_reader_is_slow)
+{
+    struct ff_message m;
+    pthread_t thread;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)(i * 7 >> 3);
+    say(0, FF_FRAME_SUBSCRIBE, "big", "");
+    say(2, FF_FRAME_SUBSCRIBE, "small", "");
+    big_result = 1;
+    CHECK(pthread_create(&thread, NULL, say_big, NULL) == 0);
+    while (hub->held == 0)
+        turn();
+    say(1, FF_FRAME_PUBLISH, "small", "s"); /* by the same sender */
+    CHECK(hears(2, "s"));
+    CHECK(ff_buffer_len(&hub->link[0]->out[0].bytes) < 1 << 20);
+    CHECK(wait_for(0, &m) && m.frame.total == BIG && memcmp(m.bytes, big, BIG) == 0);
+    pthread_join(thread, NULL);
+    CHECK(big_result == 0 && ff_hub_dropped(hub) == 0);
+    end();
+}
+
+TEST(a_big_message_is_given_up_when_nobody_reads_it)
+{
+    pthread_t thread;
+    begin(1 << 20, FF_OVERFLOW_DROP_NEW);
+    say(0, FF_FRAME_SUBSCRIBE, "big", "");
+    big_result = 1;
+    CHECK(pthread_create(&thread, NULL, say_big, NULL) == 0);
+    while (hub->held == 0)
+        turn();
+    while (big_result > 0) {
+        hub->link[0]->out[0].moved_ms = -FF_HUB_DEAF_MS;
+        turn();
+    }
+    pthread_join(thread, NULL);
+    CHECK(big_result == 0 && ff_hub_dropped(hub) > 0);
+    end();
+}
+
+/* ---- who leads ---- */
+
+static bool leads(int i)
+{
+    struct ff_message m;
+    settle();
+    return hear(i, &m) && m.frame.kind == FF_FRAME_LEAD;
+}
+
+TEST(exactly_one_leads_and_the_next_one_only_after_it)
+{
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(1, FF_FRAME_CANDIDATE, "", "");
+    say(0, FF_FRAME_CANDIDATE, "", "");
+    CHECK(leads(1) && hears_nothing(0) && hears_nothing(2));
+    say(1, FF_FRAME_RESIGN, "", "");
+    CHECK(leads(0) && hears_nothing(1));
+    say(2, FF_FRAME_CANDIDATE, "", "");
+    CHECK(hears_nothing(2));
+    ff_hub_leave(hub, 0);
+    CHECK(leads(2));
+    end();
+}
