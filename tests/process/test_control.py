@@ -70,6 +70,18 @@ def test_status_is_answered_while_every_worker_is_busy(
         door.open()
 
 
+def test_status_knows_what_workers_accepted_by_themselves(
+    start: Start, desk: Desk, connect: Connect
+) -> None:
+    server = start("process:app", *desk.options, "--dispatch", "shared")
+    wire = connect(server)
+    assert wire.send(get()).read_response().status == 200
+
+    with Client(desk.socket) as client:
+        wait_until(lambda: client.status()["connections"]["at_workers"] == 1)
+        assert client.status()["requests"] == 1
+
+
 def test_status_says_how_the_last_worker_of_a_slot_ended(server: Cluster, client: Client) -> None:
     server.replace(1)
 

@@ -198,9 +198,12 @@ def _state_of(worker: Worker | None, lanes: Sequence[dict[str, int]]) -> str:
 
 def _connections(stats: dict[str, int], slots: Sequence[SlotView]) -> dict[str, int]:
     running = sum(view.running for view in slots)
-    here = {name: stats[name] for name in ("parked", "waiting", "lingering")}
-    at_lanes = max(0, stats["connections"] - sum(here.values()))
-    return {"running": running, "at_workers": max(0, at_lanes - running), **here}
+    at_workers = max(0, sum(view.connections for view in slots) - running)
+    return {
+        "running": running,
+        "at_workers": at_workers,
+        **{name: stats[name] for name in ("parked", "waiting", "lingering")},
+    }
 
 
 def _usage(pid: int) -> tuple[float, int]:
