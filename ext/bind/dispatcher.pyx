@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport getpid, pid_t
 
-from c_bus cimport ff_hub_has_mail, ff_hub_join, ff_hub_leave
+from c_bus cimport ff_hub_dropped, ff_hub_has_mail, ff_hub_join, ff_hub_leave
 from c_dispatcher cimport (
     FF_HISTOGRAM_RANGES,
     FF_RESCUED_MAX,
@@ -231,6 +231,7 @@ cdef class Dispatcher:
             "closed": core.stats.closed,
             "lost": core.stats.lost,
             "accept_errors": core.stats.accept_errors,
+            "bus_dropped": ff_hub_dropped(core.hub),
             "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
             "parked": core.escrow.list[FF_LIST_PARKED].count + core.escrow.list[FF_LIST_SILENT].count,
             "lingering": core.escrow.list[FF_LIST_LINGER].count,

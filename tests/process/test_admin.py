@@ -67,6 +67,7 @@ def test_refusals_are_counted_by_status(start: Start, connect: Connect) -> None:
     assert metrics["fastfork_refusals_total{status=505}"] == 1
     assert metrics["fastfork_refusals_total{status=400}"] == 2
     assert metrics["fastfork_full{}"] == 0
+    assert metrics["fastfork_bus_dropped_total{}"] == 0
 
 
 def test_status_is_what_the_command_says_and_holds_no_environment(start: Start) -> None:

@@ -131,7 +131,7 @@ class Dispatcher:
         """Counters since the start and gauges of now.
 
         Counters: accepted, dealt, redealt, taken (back from lanes), replayed, refused, closed, lost,
-        accept_errors.
+        accept_errors, bus_dropped (messages of the bus that reached nobody, or not all).
         Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
         the listeners are polled), full (1 while no lane has room).
         """

@@ -34,6 +34,7 @@ _COUNTERS = {
     "taken": "taken_back: Connections taken back from busy or stuck workers",
     "replayed": "replays: Requests of dead workers that others ran again",
     "refused": "requests_given_up: Requests of dead workers that were answered 502 or 504",
+    "bus_dropped": "bus_dropped: Messages of the bus that reached nobody, or not all",
     "lost": "requests_lost: Requests of dead workers that were refused or cut",
 }
 

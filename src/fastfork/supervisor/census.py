@@ -181,6 +181,7 @@ _COUNTERS = (
     "closed",
     "lost",
     "accept_errors",
+    "bus_dropped",
 )
 
 
