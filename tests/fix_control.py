@@ -88,3 +88,11 @@ def desk() -> Iterator[Desk]:
     """Give a folder with a short name: the path of a socket has 107 octets at most."""
     with tempfile.TemporaryDirectory(prefix="ff-") as folder:
         yield Desk(Path(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_folder() -> Iterator[None]:
+    """Let no server of a test leave its control socket where those of this machine stand."""
+    with tempfile.TemporaryDirectory(prefix="ff-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
