@@ -6,12 +6,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fastfork import app as application
+from fastfork.config import files
+from fastfork.config.sources import resolve
 from fastfork.errors import ConfigError, FastforkError, StartError
-from fastfork.settings import Settings, resolve
 from fastfork.slot import worker_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from fastfork.settings import Settings
 
 
 def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
@@ -42,20 +45,20 @@ def serve(
     *,
     load: Callable[[], Callable[..., Any]] | None = None,
     keep_fds: frozenset[int] = frozenset(),
+    notes: Sequence[str] = (),
 ) -> None:
     """Serve what *settings* say, or what *load* returns in each worker, until a signal stops the server.
 
-    *keep_fds* are descriptors that workers keep. Raises FastforkError if it can't start.
+    *keep_fds* are descriptors that workers keep, *notes* are for the log. Raises FastforkError if it can't
+    start.
     """
     _refuse_threads()
-    if settings.chdir is not None:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise ConfigError(f"chdir: can't enter {settings.chdir!r}: {error.strerror}") from None
+    enter(settings)
     from fastfork.worker.logs import Logs
 
     logs = Logs(settings)
+    for note in notes:
+        logs.error.info(note)
     try:
         from fastfork.supervisor.cores import count_usable_cores
         from fastfork.supervisor.limits import check_lanes
@@ -76,6 +79,18 @@ def serve(
         raise
     finally:
         logs.close()
+
+
+def enter(settings: Settings) -> None:
+    """Go where the application runs, and take its variables. Raises ConfigError."""
+    if settings.env_file is not None:
+        os.environ.update(files.variables(settings.env_file))
+    os.environ.update(map(files.variable, settings.env))
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise ConfigError(f"chdir: can't enter {settings.chdir!r}: {error.strerror}") from None
 
 
 def _refuse_threads() -> None:

@@ -1,4 +1,4 @@
-"""The one table of settings: the command line, the environment and `fastfork.run` are read from it.
+"""The one table of settings: command line, files, environment and `fastfork.run` are read from it.
 
 A setting is one field. Its `Meta` holds the help text, the limits, and in `extra` what the command line
 needs beyond the name: `flags` (default: the name with dashes), `metavar`, `env` (variable and template).
@@ -7,15 +7,10 @@ needs beyond the name: `flags` (default: the name with dashes), `metavar`, `env`
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-
-from fastfork.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ACCESS_LOG_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
@@ -260,6 +255,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"metavar": "DIR"},
         ),
     ] = None
+    env: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="variable for the application, repeatable: KEY=VALUE",
+            extra={"flags": ("-e", "--env"), "metavar": "KEY=VALUE"},
+        ),
+    ] = ()
+    env_file: Annotated[
+        str | None,
+        Meta(
+            description="file of such variables, one a line; --env goes before it",
+            extra={"metavar": "FILE"},
+        ),
+    ] = None
+    user: Annotated[
+        str | None,
+        Meta(
+            description="user, by name or number, that workers become before they load the application;"
+            " the master stays who it is",
+            extra={"flags": ("-u", "--user"), "metavar": "USER"},
+        ),
+    ] = None
+    group: Annotated[
+        str | None,
+        Meta(
+            description="group, by name or number, that workers become (default: that of --user)",
+            extra={"flags": ("-g", "--group"), "metavar": "GROUP"},
+        ),
+    ] = None
+    umask: Annotated[
+        Annotated[str, Meta(pattern=r"^(0o?)?[0-7]{1,3}$")] | None,
+        Meta(
+            description="permissions that files of the application never get, in octal, as in 027",
+            extra={"flags": ("-m", "--umask"), "metavar": "MODE"},
+        ),
+    ] = None
     pid: Annotated[
         str | None,
         Meta(
@@ -381,12 +412,12 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def is_switch(self) -> bool:
         """Whether the setting is on or off."""
-        return isinstance(_plain(self.type), msgspec.inspect.BoolType)
+        return isinstance(plain(self.type), msgspec.inspect.BoolType)
 
     @property
     def is_repeatable(self) -> bool:
         """Whether the setting takes several values."""
-        return isinstance(_plain(self.type), msgspec.inspect.VarTupleType)
+        return isinstance(plain(self.type), msgspec.inspect.VarTupleType)
 
 
 @cache
@@ -395,46 +426,6 @@ def table() -> tuple[Setting, ...]:
     info = msgspec.inspect.type_info(Settings)
     assert isinstance(info, msgspec.inspect.StructType)
     return tuple(_row(field) for field in info.fields)
-
-
-def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Return the checked settings: what was *given*, else what *environ* says, else the defaults.
-
-    Raises ConfigError with one line that says what was given and what is allowed.
-    """
-    rows = {row.name: row for row in table()}
-    unknown = [name for name in given if name not in rows]
-    if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]!r}; there are: {', '.join(rows)}")
-    values = {}
-    for name, row in rows.items():
-        said_by, value = _find(row, given, environ)
-        if value is not None:
-            values[name] = _checked(row, value, said_by=said_by)
-    if "app" not in values:
-        raise ConfigError(
-            "no application given; name it as in: fastfork serve mysite.wsgi:application"
-        )
-    return msgspec.convert(values, Settings, strict=False)
-
-
-def _find(row: Setting, given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, Any]:
-    if given.get(row.name) is not None:
-        return row.name, given[row.name]
-    variable, template = row.env or ("", "")
-    if environ.get(variable):
-        return f"environment variable {variable}", template.format(environ[variable])
-    return row.name, None
-
-
-def _checked(row: Setting, value: Any, *, said_by: str) -> Any:
-    found = (value,) if row.is_repeatable and isinstance(value, str) else value
-    try:
-        msgspec.convert({"app": "", row.name: found}, Settings, strict=False)
-    except msgspec.ValidationError:
-        shown = f"{said_by}: {value!r} can't be used"
-        raise ConfigError(f"{shown}; allowed is {_allowed(row.type)}") from None
-    return found
 
 
 def _row(field: msgspec.inspect.Field) -> Setting:
@@ -452,36 +443,10 @@ def _row(field: msgspec.inspect.Field) -> Setting:
     )
 
 
-def _plain(kind: Any) -> Any:
+def plain(kind: Any) -> Any:
+    """Return *kind* without its limits."""
     return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
 
 
 def _metavar(kind: Any) -> str:
     return "SECONDS" if isinstance(kind, msgspec.inspect.FloatType) else "N"
-
-
-def _allowed(kind: Any) -> str:
-    *most, last = _choices(kind)
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _choices(kind: Any) -> list[str]:
-    kind = _plain(kind)
-    if isinstance(kind, msgspec.inspect.UnionType):
-        return [choice for one in kind.types for choice in _choices(one)]
-    if isinstance(kind, msgspec.inspect.LiteralType):
-        return [str(value) for value in kind.values]
-    if isinstance(kind, msgspec.inspect.IntType):
-        return [f"a whole number {_range(kind)}"]
-    if isinstance(kind, msgspec.inspect.FloatType):
-        return [f"a number {_range(kind)}"]
-    if isinstance(kind, msgspec.inspect.VarTupleType):
-        return ["a text", "a list of texts"]
-    if isinstance(kind, msgspec.inspect.StrType) and kind.pattern is not None:
-        return [f"a text of the form {kind.pattern}"]
-    return [] if isinstance(kind, msgspec.inspect.NoneType) else ["a text"]
-
-
-def _range(kind: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
-    low = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge}"
-    return f"{low} to {kind.le:.0f}"

@@ -34,7 +34,7 @@ def _client(name: str | None, path: str | None) -> Client:
     return Client(path, name=name)
 
 
-class _Command(click.Command):
+class Command(click.Command):
     """A command whose errors are one line on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -46,7 +46,7 @@ class _Command(click.Command):
             raise SystemExit(error.exit_code) from None
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @_steers
 @click.option("--json", "as_json", is_flag=True, help="as JSON, with everything there is")
 def status(*, name: str | None, path: str | None, as_json: bool) -> None:
@@ -60,7 +60,7 @@ def status(*, name: str | None, path: str | None, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines_of(found)))
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @_steers
 @click.option("--now", is_flag=True, help="don't wait for what runs")
 def stop(*, name: str | None, path: str | None, now: bool) -> None:
@@ -70,7 +70,7 @@ def stop(*, name: str | None, path: str | None, now: bool) -> None:
     click.echo("stopped")
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @click.argument("slot", metavar="SLOT|all")
 @_steers
 def restart(*, slot: str, name: str | None, path: str | None) -> None:
@@ -80,7 +80,7 @@ def restart(*, slot: str, name: str | None, path: str | None) -> None:
     click.echo(f"restarted: {', '.join(map(str, done['restarted']))}")
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @click.argument("slot", metavar="SLOT")
 @_steers
 def dump(*, slot: str, name: str | None, path: str | None) -> None:
@@ -89,7 +89,7 @@ def dump(*, slot: str, name: str | None, path: str | None) -> None:
         click.echo(client.dump(_number(slot)), nl=False)
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @_steers
 @click.option("-f", "--follow", is_flag=True, help="go on with what is written from now on")
 @click.option("--access", is_flag=True, help="the access log instead of the error log")
@@ -108,7 +108,7 @@ def logs(*, name: str | None, path: str | None, follow: bool, access: bool, line
         click.echo(line, nl=False)
 
 
-@click.command(cls=_Command)
+@click.command(cls=Command)
 @_steers
 @click.option("--once", is_flag=True, help="print one table and end")
 def top(*, name: str | None, path: str | None, once: bool) -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fastfork.cli.options import gather
 from fastfork.cli.serve import serve
 from fastfork.errors import ConfigError, FastforkError
-from fastfork.settings import Settings, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from fastfork.settings import Settings
 
 _FOLDER = "/etc/systemd/system"
 _SPARE = 10
@@ -129,13 +131,9 @@ def systemd_unit(*, user: str | None, output: str | None, words: tuple[str, ...]
     """
     from fastfork.control.paths import clean
 
-    given = {
-        key: value
-        for key, value in serve.make_context("serve", list(words)).params.items()
-        if value != ()
-    }
+    given = serve.make_context("serve", list(words)).params
     try:
-        settings = resolve(given, {})
+        settings = gather(given, {}).config.settings
         name = clean(settings.name or settings.app)
         user = user or pwd.getpwuid(os.geteuid()).pw_name
         found = units(words, settings, name=name, user=user)

@@ -34,6 +34,7 @@ from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_stranger
 from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.systemd import Notifier, take_sockets
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
+from fastfork.worker.identity import identity_of
 from fastfork.worker.main import Job
 from fastfork.worker.proxies import proxies_of
 
@@ -91,6 +92,8 @@ class Master:
         binds: list[Bind] = [FdBind(fd) for fd in sockets]
         binds = binds or [parse_bind(text) for text in settings.bind]
         self._proxies = proxies_of(settings)
+        self._identity = identity_of(settings)
+        self._give_logs()
         with ExitStack() as stack:
             # First in and last out: no signal may end the process between a file made and a file removed.
             self._inbox = stack.enter_context(SignalInbox())
@@ -243,6 +246,7 @@ class Master:
             servers=tuple(listener.server for listener in self._listeners),
             listeners=tuple(listener.fd for listener in self._listeners),
             proxies=self._proxies,
+            identity=self._identity,
             logs=self._logs,
             dump_fd=self._steering.dumps.theirs,
             keep_fds=self._keep_fds,
@@ -450,8 +454,12 @@ class Master:
 
     def _reopen_logs(self) -> None:
         self._logs.reopen()
+        self._give_logs()
         for _, worker in self._everyone():
             worker.kill(signal.SIGUSR1)
+
+    def _give_logs(self) -> None:
+        self._identity.give(file.fd for file in self._logs.files if file.path is not None)
 
     def _reap_strangers(self) -> None:
         reap_strangers({worker.pid for _, worker in self._everyone()})

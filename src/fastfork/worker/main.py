@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from fastfork._native.dispatcher import Seat
     from fastfork.settings import Settings
+    from fastfork.worker.identity import Identity
     from fastfork.worker.logs import Logs
     from fastfork.worker.proxies import Proxies
 
@@ -74,6 +75,7 @@ class Job(msgspec.Struct, frozen=True):
     servers: tuple[tuple[str, str], ...]
     listeners: tuple[int, ...]
     proxies: Proxies
+    identity: Identity
     logs: Logs
     dump_fd: int
     """Where stacks go that the master has asked for."""
@@ -99,6 +101,7 @@ def _work(job: Job, *, verdict: int) -> int:
     job.logs.adopt()
     here = _join_bus(job)
     try:
+        job.identity.take()
         application = job.load()
         lanes = [_sit_down(job, seat) for seat in job.seats]
     except FastforkError as error:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastfork._native.networks import Networks
+from fastfork.config.sources import resolve
 from fastfork.errors import ConfigError
-from fastfork.settings import resolve
 from fastfork.worker.proxies import proxies_of
 
 Network = IPv4Network | IPv6Network
