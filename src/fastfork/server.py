@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fastfork import app as application
-from fastfork.config import files
 from fastfork.config.sources import resolve
-from fastfork.errors import ConfigError, FastforkError, StartError
+from fastfork.config.surroundings import Start, enter
+from fastfork.errors import FastforkError, StartError
 from fastfork.slot import worker_slot
 
 if TYPE_CHECKING:
@@ -46,13 +46,15 @@ def serve(
     load: Callable[[], Callable[..., Any]] | None = None,
     keep_fds: frozenset[int] = frozenset(),
     notes: Sequence[str] = (),
+    read: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve what *settings* say, or what *load* returns in each worker, until a signal stops the server.
 
-    *keep_fds* are descriptors that workers keep, *notes* are for the log. Raises FastforkError if it can't
-    start.
+    *keep_fds* are descriptors that workers keep, *notes* are for the log, *read* gives the settings
+    again at a reload. Raises FastforkError if it can't start.
     """
     _refuse_threads()
+    start = Start()
     enter(settings)
     from fastfork.worker.logs import Logs
 
@@ -68,7 +70,9 @@ def serve(
         check_lanes(workers=workers, threads=settings.threads)
         Master(
             settings,
-            load=load or (lambda: application.load(settings.app)),
+            load=load,
+            start=start,
+            read=read,
             workers=workers,
             logs=logs,
             keep_fds=keep_fds,
@@ -79,18 +83,6 @@ def serve(
         raise
     finally:
         logs.close()
-
-
-def enter(settings: Settings) -> None:
-    """Go where the application runs, and take its variables. Raises ConfigError."""
-    if settings.env_file is not None:
-        os.environ.update(files.variables(settings.env_file))
-    os.environ.update(map(files.variable, settings.env))
-    if settings.chdir is not None:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise ConfigError(f"chdir: can't enter {settings.chdir!r}: {error.strerror}") from None
 
 
 def _refuse_threads() -> None:

@@ -100,6 +100,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"flags": ("-t", "--timeout")},
         ),
     ] = 30.0
+    boot_timeout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=_DAY,
+            description="seconds in which a worker must have loaded the application; 0: any",
+        ),
+    ] = 60.0
     head_timeout: Annotated[
         float,
         Meta(gt=0, le=_DAY, description="seconds in which a request's head must arrive"),

@@ -14,7 +14,6 @@ from fix_processes import processes_of, wait_until
 from fix_wire import Connect, get
 
 HARMLESS = [
-    signal.SIGHUP,
     signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGWINCH,

@@ -19,7 +19,7 @@ def config() -> None:
 
 def _check(**given: Any) -> None:
     from fastfork import app
-    from fastfork.server import enter
+    from fastfork.config.surroundings import enter
     from fastfork.worker.identity import identity_of
 
     settings = gather(given).config.settings

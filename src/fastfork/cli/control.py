@@ -81,6 +81,15 @@ def restart(*, slot: str, name: str | None, path: str | None) -> None:
 
 
 @click.command(cls=Command)
+@_steers
+def reload(*, name: str | None, path: str | None) -> None:
+    """Take new code and settings without losing a request; if they fail, the old ones go on."""
+    with _client(name, path) as client:
+        client.reload()
+    click.echo("reloaded")
+
+
+@click.command(cls=Command)
 @click.argument("slot", metavar="SLOT")
 @_steers
 def dump(*, slot: str, name: str | None, path: str | None) -> None:
@@ -119,7 +128,7 @@ def top(*, name: str | None, path: str | None, once: bool) -> None:
         Top(client).run(once=once or not sys.stdout.isatty())
 
 
-COMMANDS: tuple[click.Command, ...] = (status, stop, restart, dump, logs, top)
+COMMANDS: tuple[click.Command, ...] = (status, stop, reload, restart, dump, logs, top)
 
 
 def _number(text: str) -> int:

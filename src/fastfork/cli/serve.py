@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -14,8 +15,9 @@ def _run(**given: Any) -> None:
     from fastfork.server import serve
 
     try:
-        config, notes = gather(given)
-        serve(config.settings, notes=notes)
+        environ = dict(os.environ)
+        config, notes = gather(given, environ)
+        serve(config.settings, notes=notes, read=lambda: gather(given, environ).config.settings)
     except FastforkError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None

@@ -79,6 +79,13 @@ class Client:
         done: dict[str, Any] = self.call("restart", slot=slot)
         return done
 
+    def reload(self) -> None:
+        """Replace all workers by ones with the code and settings of now; no request is lost.
+
+        Raises ControlError with the reason if that fails; then those that serve go on.
+        """
+        self.call("reload")
+
     def dump(self, slot: int) -> str:
         """Return where the threads of the worker in *slot* are, as Python stacks; the worker goes on."""
         stacks: str = self.call("dump", slot=slot)["stacks"]

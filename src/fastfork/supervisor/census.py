@@ -144,7 +144,7 @@ class Census:
             slot=slot.number,
             state=_state_of(worker, lanes),
             pid=worker.pid if worker else None,
-            generation=1,
+            generation=worker.generation if worker else 1,
             age=now - ready_at,
             restarts=max(0, slot.starts - 1),
             last_end=slot.last_end,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.slots import Slot
 
     Relieve = Callable[[Slot, Callable[[str | None], None]], None]
+    Reload = Callable[[str, Callable[[str | None], None]], None]
 
 _ONLY_US = 0o177
 
@@ -38,6 +39,7 @@ class Commands:
         slots: Sequence[Slot],
         dumps: Dumps,
         relieve: Relieve,
+        reload: Reload,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
     ) -> None:
@@ -46,6 +48,7 @@ class Commands:
         self._slots = slots
         self._dumps = dumps
         self._relieve = relieve
+        self._reload = reload
         self._stop = stop
         self._kill = kill
 
@@ -54,6 +57,7 @@ class Commands:
         return {
             "status": lambda call: call.succeed(self._census.look()),
             "restart": self._restart,
+            "reload": self._renew,
             "dump": self._dump,
             "stop": self._end,
         }
@@ -75,6 +79,12 @@ class Commands:
             self._relieve(slots[0], go_on)
         else:
             call.succeed(told)
+
+    def _renew(self, call: Call) -> None:
+        self._reload(
+            "fastfork reload",
+            lambda failure: call.succeed({}) if failure is None else call.fail(failure),
+        )
 
     def _dump(self, call: Call) -> None:
         slot = self._slot(call.argument("slot", int))

@@ -21,28 +21,29 @@ from fastfork.errors import FastforkError, StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
 from fastfork.supervisor.binds import FdBind, parse_bind
+from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
-from fastfork.supervisor.oom import OomWatch
 from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.relief import Reliefs
+from fastfork.supervisor.reload import Reloads, generation_of
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.rotation import Rotation
-from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of
+from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of, newest
 from fastfork.supervisor.slots import Slot
 from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
 from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.systemd import Notifier, take_sockets
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
-from fastfork.worker.identity import identity_of
 from fastfork.worker.main import Job
-from fastfork.worker.proxies import proxies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fastfork.config.surroundings import Start
     from fastfork.settings import Settings
     from fastfork.supervisor.binds import Bind
+    from fastfork.supervisor.relief import Tell
     from fastfork.worker.logs import Logs
 
 _SWIFT = 1.0
@@ -56,23 +57,25 @@ class Master:
         self,
         settings: Settings,
         *,
-        load: Callable[[], Callable[..., Any]],
+        load: Callable[[], Callable[..., Any]] | None,
+        start: Start,
+        read: Callable[[], Settings] | None,
         workers: int,
         logs: Logs,
         keep_fds: frozenset[int],
     ) -> None:
         self._settings = settings
         self._load = load
+        self._source = (start, read)
         self._workers = workers
         self._threads = settings.threads
         self._logs = logs
         self._log = logs.error
         self._keep_fds = keep_fds
-        self._oom = OomWatch()
+        self._ends = Ends()
         self._acts: dict[int, Callable[[], None]] = {}
         self._slots: list[Slot] = []
         self._refusal: FastforkError | None = None
-        self._last_refusal = ""
         self._is_open = False
         """Whether all workers of the first start were ready."""
         self._is_stopping = False
@@ -91,8 +94,8 @@ class Master:
         sockets = take_sockets(os.environ, pid=os.getpid())
         binds: list[Bind] = [FdBind(fd) for fd in sockets]
         binds = binds or [parse_bind(text) for text in settings.bind]
-        self._proxies = proxies_of(settings)
-        self._identity = identity_of(settings)
+        first = generation_of(settings, number=1)
+        self._identity = first.identity
         self._give_logs()
         with ExitStack() as stack:
             # First in and last out: no signal may end the process between a file made and a file removed.
@@ -124,6 +127,13 @@ class Master:
                 dispatcher=self._dispatcher,
                 slots=self._slots,
                 fork=self._fork,
+                log=self._log,
+            )
+            self._reloads = Reloads(
+                first,
+                source=self._source,
+                slots=self._slots,
+                reliefs=self._reliefs,
                 log=self._log,
             )
             self._timeouts = TimeOuts(self._dispatcher, graceful_timeout=settings.graceful_timeout)
@@ -237,21 +247,25 @@ class Master:
     # --- workers
 
     def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
+        generation = self._reloads.generation
         job = Job(
             slot=slot.number,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
             pipes=self._dispatcher.join(lanes[0], slot=slot.number),
             load=self._load,
-            settings=self._settings,
+            settings=generation.settings,
             servers=tuple(listener.server for listener in self._listeners),
             listeners=tuple(listener.fd for listener in self._listeners),
-            proxies=self._proxies,
-            identity=self._identity,
+            proxies=generation.proxies,
+            identity=generation.identity,
             logs=self._logs,
             dump_fd=self._steering.dumps.theirs,
             keep_fds=self._keep_fds,
         )
         worker = spawn(job)
+        worker.generation = generation.number
+        if generation.settings.boot_timeout:
+            worker.deadline = time.monotonic() + generation.settings.boot_timeout
         slot.starts += 1
         worker.term = term_of(self._settings, chance=chance())
         self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
@@ -277,6 +291,7 @@ class Master:
         if not worker.is_ready:
             return
         worker.ready_at = time.monotonic()
+        worker.deadline = None
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
             self._reliefs.take_over()
@@ -311,12 +326,12 @@ class Master:
         if self._refusal is not None:
             return
         if self._is_stopping:
-            slot.log_end(self._log, worker, self._told(worker, status, lost))
+            slot.log_end(self._log, worker, self._ends.told(worker, status, lost))
         elif not self._is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
             self._reliefs.handover = None
-            self._reliefs.finish(handover, worker, told=self._failure(worker, status, lost))
+            self._reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
         else:
             self._replace(slot, worker, status=status, lost=lost)
 
@@ -327,19 +342,9 @@ class Master:
             told = "was killed" if status else "exited"
             slot.log_end(self._log, worker, f"{told}; next one at once")
             return
-        told = self._failure(worker, status, lost)
+        told = self._ends.failure(worker, status, lost)
         told = f"{told}; {self._retry(slot, healthy_for=healthy_for)}"
         slot.log_end(self._log, worker, told, is_bad=True)
-
-    def _failure(self, worker: Worker, status: int, lost: int) -> str:
-        if refusal := worker.refusal():
-            return f"could not start: {self._shorten(refusal)}"
-        return self._told(worker, status, lost)
-
-    def _told(self, worker: Worker, status: int, lost: int) -> str:
-        # Asked after each SIGKILL that was not ours: by then the kernel has counted it.
-        is_oom = status == -signal.SIGKILL and not worker.is_killed and self._oom.has_killed()
-        return words.end(status, lost, is_killed=worker.is_killed, is_oom=is_oom)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
         delay = slot.backoff.delay(healthy_for=healthy_for, chance=chance())
@@ -354,13 +359,6 @@ class Master:
         self._is_stopping = True
         self._kill_all()
 
-    def _shorten(self, refusal: FastforkError) -> str:
-        # The traceback once, then one line a try: the same failure comes back every few seconds.
-        text = str(refusal)
-        is_repeated = text == self._last_refusal
-        self._last_refusal = text
-        return text.rpartition("\n")[2] if is_repeated else text
-
     # --- steering
 
     def _open_steering(self) -> Steering:
@@ -372,6 +370,7 @@ class Master:
             logs=self._logs,
             state=self._state,
             relieve=self._reliefs.relieve,
+            reload=self._reload,
             stop=self._stop,
             kill=self._quit,
             watch=self._watch,
@@ -386,7 +385,7 @@ class Master:
     # --- signals and the end
 
     def _on_signals(self) -> None:
-        for number in self._inbox.read():
+        for number in newest(self._inbox.read()):
             intent = intent_of(number)
             if intent is Intent.DRAIN and not self._is_stopping:
                 self._stop(name_of(number))
@@ -394,11 +393,17 @@ class Master:
                 self._quit(name_of(number))
             elif intent is Intent.UNKNOWN:
                 self._log.warning(f"{name_of(number)} is not supported in this version; ignored")
+            elif intent is Intent.RELOAD:
+                self._reload(name_of(number), lambda failure: None)
             elif intent is Intent.REAP:
                 self._reap_strangers()
             elif intent is Intent.REOPEN:
                 self._log.info(f"{name_of(number)}: reopening the logs")
                 self._reopen_logs()
+
+    def _reload(self, why: str, tell: Tell) -> None:
+        self._ends.forget()  # who reloads wants to see all of it
+        self._reloads.begin(why, tell)
 
     def _stop(self, why: str) -> None:
         delay = self._settings.shutdown_delay
@@ -450,6 +455,9 @@ class Master:
     def _too_late(self, worker: Worker | None = None) -> str:
         if worker and worker.is_timed_out and not self._timeouts.spares(worker):
             return f"did not end by SIGABRT in {ABORT:g} s"
+        if worker and not worker.is_ready:
+            within = self._reloads.generation.settings.boot_timeout
+            return f"had not loaded the application after {within:g} s"
         return f"still running after {self._settings.graceful_timeout:g} s"
 
     def _reopen_logs(self) -> None:

@@ -75,6 +75,16 @@ class Reliefs:
         if self.handover is None:
             self._look_at = time.monotonic()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether workers may be relieved now."""
+        return self._is_on
+
+    def give_up(self) -> None:
+        """Forget a next worker that is not ready yet: it is made from what holds no more."""
+        if self.handover and not self.handover.is_taken_over:
+            self.handover.other.kill()
+
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
         return self._look_at

@@ -27,6 +27,7 @@ class Intent(Enum):
     REAP = "reap"
     REOPEN = "reopen"
     NOTHING = "nothing"
+    RELOAD = "reload"
     UNKNOWN = "unknown"
 
 
@@ -36,7 +37,7 @@ INTENTS: dict[int, Intent] = {
     signal.SIGQUIT: Intent.QUIT,
     signal.SIGCHLD: Intent.REAP,
     signal.SIGWINCH: Intent.NOTHING,
-    signal.SIGHUP: Intent.UNKNOWN,
+    signal.SIGHUP: Intent.RELOAD,
     signal.SIGUSR1: Intent.REOPEN,
     signal.SIGUSR2: Intent.UNKNOWN,
     signal.SIGTTIN: Intent.UNKNOWN,
@@ -95,6 +96,14 @@ class SignalInbox:
 def intent_of(number: int) -> Intent:
     """Return what *number* asks of the master."""
     return INTENTS.get(number, Intent.NOTHING)
+
+
+def newest(numbers: list[int]) -> list[int]:
+    """Return *numbers* without all SIGHUPs but the last: a reload leaves nothing to those before it."""
+    before = (
+        len(numbers) - 1 - numbers[::-1].index(signal.SIGHUP) if signal.SIGHUP in numbers else 0
+    )
+    return [n for at, n in enumerate(numbers) if n != signal.SIGHUP or at >= before]
 
 
 def hold_back() -> set[int]:

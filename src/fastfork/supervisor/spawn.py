@@ -28,6 +28,7 @@ class Worker:
         """Readable when the process has ended."""
         self.verdict = verdict
         """Readable when the process has said whether it can serve."""
+        self.generation = 1
         self.ready_at: float | None = None
         self.term = Term()
         self.is_timed_out = False

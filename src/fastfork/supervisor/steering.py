@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastfork._native.dispatcher import Dispatcher
     from fastfork.control.server import Watch
     from fastfork.settings import Settings
-    from fastfork.supervisor.commands import Relieve
+    from fastfork.supervisor.commands import Relieve, Reload
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
     from fastfork.worker.logs import Logs
@@ -37,6 +37,7 @@ class Steering:
         logs: Logs,
         state: Callable[[], str],
         relieve: Relieve,
+        reload: Reload,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
         watch: Watch,
@@ -58,6 +59,7 @@ class Steering:
             slots=slots,
             dumps=self.dumps,
             relieve=relieve,
+            reload=reload,
             stop=stop,
             kill=kill,
         )

@@ -22,7 +22,7 @@ from fastfork import bus
 from fastfork._native import cells, wsgi
 from fastfork._native.bus import Link
 from fastfork._native.lane import Lane
-from fastfork.app import users_frames
+from fastfork.app import load, users_frames
 from fastfork.bus.worker import Worker
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, escape
@@ -70,7 +70,8 @@ class Job(msgspec.Struct, frozen=True):
     """One for each thread."""
     pipes: tuple[int, ...]
     """Our ends of the bus, as `Dispatcher.join` gives them."""
-    load: Callable[[], Callable[..., Any]]
+    load: Callable[[], Callable[..., Any]] | None
+    """None: import what the settings name."""
     settings: Settings
     servers: tuple[tuple[str, str], ...]
     listeners: tuple[int, ...]
@@ -102,7 +103,7 @@ def _work(job: Job, *, verdict: int) -> int:
     here = _join_bus(job)
     try:
         job.identity.take()
-        application = job.load()
+        application = job.load() if job.load else load(job.settings.app)
         lanes = [_sit_down(job, seat) for seat in job.seats]
     except FastforkError as error:
         told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")

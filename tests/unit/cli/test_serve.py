@@ -20,7 +20,7 @@ def call(*words: str) -> Result:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Give the settings that the server would have been started with."""
     settings: list[Settings] = []
-    monkeypatch.setattr("fastfork.server.serve", settings.append)
+    monkeypatch.setattr("fastfork.server.serve", lambda one, **_: settings.append(one))
     monkeypatch.delenv("PORT", raising=False)
     monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     return settings
@@ -80,7 +80,7 @@ def test_missing_application_is_exit_code_1() -> None:
 
 
 def test_error_of_the_server_sets_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(settings: Settings) -> None:
+    def refuse(settings: Settings, **_: object) -> None:
         raise AppNotFound("there is no module 'shop'")
 
     monkeypatch.setattr("fastfork.server.serve", refuse)

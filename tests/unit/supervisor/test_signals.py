@@ -18,6 +18,7 @@ from fastfork.supervisor.signals import (
     intent_of,
     let_through,
     name_of,
+    newest,
 )
 
 
@@ -36,6 +37,13 @@ def collect(inbox: SignalInbox, count: int) -> list[int]:
     return numbers
 
 
+def test_of_several_reloads_only_the_last_one_counts() -> None:
+    hup, term, ttin = signal.SIGHUP, signal.SIGTERM, signal.SIGTTIN
+
+    assert newest([hup, ttin, hup, ttin, hup, term]) == [ttin, ttin, hup, term]
+    assert newest([ttin, ttin]) == [ttin, ttin]
+
+
 @pytest.mark.parametrize(
     ("number", "intent"),
     [
@@ -44,7 +52,7 @@ def collect(inbox: SignalInbox, count: int) -> list[int]:
         (signal.SIGQUIT, Intent.QUIT),
         (signal.SIGCHLD, Intent.REAP),
         (signal.SIGWINCH, Intent.NOTHING),
-        (signal.SIGHUP, Intent.UNKNOWN),
+        (signal.SIGHUP, Intent.RELOAD),
         (signal.SIGALRM, Intent.NOTHING),
     ],
 )

@@ -1,0 +1,163 @@
+"""Reload: every worker is relieved by one that is made anew; a failure leaves those that serve alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from fastfork.config.surroundings import Start, Surroundings, enter
+from fastfork.errors import FastforkError
+from fastfork.settings import Settings, table
+from fastfork.worker.identity import Identity, identity_of
+from fastfork.worker.proxies import Proxies, proxies_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastfork.log import Log
+    from fastfork.supervisor.relief import Reliefs, Tell
+    from fastfork.supervisor.slots import Slot
+
+_WORKERS = frozenset(
+    (
+        *("app", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
+        *("root_path", "header_map", "body_buffer", "body_timeout", "write_timeout", "min_rate"),
+        *("limit_head", "limit_request_line", "limit_request_fields", "limit_request_field_size"),
+        *(
+            "limit_requests_per_connection",
+            "forwarded_allow_ips",
+            "proxy_protocol",
+            "proxy_allow_ips",
+        ),
+    )
+)
+"""Settings that only workers have; the master keeps the others until it is started anew."""
+
+
+class Generation(NamedTuple):
+    """What workers are made from."""
+
+    number: int
+    settings: Settings
+    proxies: Proxies
+    identity: Identity
+
+
+def generation_of(settings: Settings, *, number: int) -> Generation:
+    """Return what *settings* make of workers. Raises ConfigError."""
+    return Generation(number, settings, proxies_of(settings), identity_of(settings))
+
+
+def fresh_settings(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
+    """Return *old* with what may change at a reload, and the names of what may not, but did."""
+    changed = [row.name for row in table() if getattr(old, row.name) != getattr(new, row.name)]
+    taken = {name: getattr(new, name) for name in changed if name in _WORKERS}
+    return msgspec.structs.replace(old, **taken), [n for n in changed if n not in _WORKERS]
+
+
+class _Reload(NamedTuple):
+    tell: Tell
+    old: Generation
+    before: Surroundings
+    """Where the old generation was made."""
+
+
+class Reloads:
+    """Makes new generations of workers, one after the other."""
+
+    def __init__(
+        self,
+        first: Generation,
+        *,
+        source: tuple[Start, Callable[[], Settings] | None],
+        slots: Sequence[Slot],
+        reliefs: Reliefs,
+        log: Log,
+    ) -> None:
+        """*source* is how the server was started, and gives the settings as they would be now."""
+        self.generation = first
+        self._newest = first.number
+        self._start, self._read = source
+        self._slots = slots
+        self._reliefs = reliefs
+        self._log = log
+        self._running: _Reload | None = None
+
+    def begin(self, why: str, tell: Tell) -> None:
+        """Replace all workers and *tell* when that is done, or why it is not; the newest reload wins."""
+        self._log.info(f"{why}: reloading")
+        if not self._reliefs.is_on:
+            self._told("the server is still starting, or stops already", tell)
+            return
+        before, old = Surroundings(), self.generation
+        try:
+            fresh, fixed = self._renew()
+        except FastforkError as error:
+            before.restore()
+            before.close()
+            self._told(str(error), tell)
+            return
+        if fixed:
+            self._log.warning(f"changed, but taken only by a new start: {', '.join(fixed)}")
+        if self._running is not None:
+            # It may still fail: then all goes back to the last generation that was whole.
+            before.close()
+            superseded, old, before = self._running
+            superseded("a newer reload took its place")
+        reload = self._running = _Reload(tell, old, before)
+        self.generation = fresh
+        self._reliefs.give_up()
+        self._next(reload, list(self._slots))
+
+    def _renew(self) -> tuple[Generation, list[str]]:
+        self._start.enter()
+        settings, fixed = self.generation.settings, list[str]()
+        if self._read is not None:
+            settings, fixed = fresh_settings(settings, self._read())
+        enter(settings)
+        self._newest += 1
+        return generation_of(settings, number=self._newest), fixed
+
+    def _next(self, reload: _Reload, slots: list[Slot]) -> None:
+        def go_on(failure: str | None) -> None:
+            if reload is not self._running:
+                return
+            if failure is None:
+                self._next(reload, slots[1:])
+            else:
+                self._fail(reload, f"worker {slots[0].number} {failure}")
+
+        while slots and self._starts_anyway(slots[0]):
+            slots = slots[1:]
+        if slots:
+            self._reliefs.relieve(slots[0], go_on)
+        else:
+            self._succeed(reload)
+
+    def _starts_anyway(self, slot: Slot) -> bool:
+        """Whether nobody serves in *slot*: the next one will be of the new generation."""
+        if slot.worker is None:
+            slot.due = 0.0
+            return True
+        if slot.worker.is_ready:
+            return False
+        slot.worker.kill()
+        return True
+
+    def _succeed(self, reload: _Reload) -> None:
+        self._running = None
+        reload.before.close()
+        self._log.info(f"reloaded: generation {self.generation.number} serves")
+        reload.tell(None)
+
+    def _fail(self, reload: _Reload, failure: str) -> None:
+        self._running = None
+        self.generation = reload.old
+        reload.before.restore()
+        reload.before.close()
+        self._told(failure, reload.tell)
+
+    def _told(self, failure: str, tell: Tell) -> None:
+        self._log.error(f"not reloaded, the workers that serve go on: {failure}")
+        tell(failure)

@@ -1,0 +1,206 @@
+"""Reload: new code and settings while it serves; what fails leaves those that serve alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fix_cluster import Cluster, Gate, Start
+from fix_load import StartLoad, on_kept_connections, on_new_connections
+from fix_processes import wait_until
+from fix_wire import Connect, Wire, get
+
+APP = """\
+import os
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [f"{%r} {os.environ.get('SAID', '')}".encode()]
+"""
+
+
+class Site:
+    """An application that tests change while it is served."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("first")
+
+    def write(self, says: str, *, before: str = "") -> None:
+        """Let it say something else, after it has run *before* at its import."""
+        (self.folder / "site_app.py").write_text(f"{before}\n{APP % says}")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Give an application."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return Site(folder)
+
+
+def reload(cluster: Cluster, *, done: int) -> None:
+    """Reload and wait until it has been done so many times."""
+    cluster.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: cluster.log.count("reloaded: generation") == done)
+
+
+def command(socket: Path) -> subprocess.CompletedProcess[str]:
+    """Run `fastfork reload`."""
+    words = [sys.executable, "-m", "fastfork", "reload", "--control-socket", str(socket)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=30)
+
+
+def test_new_code_is_served_by_every_worker(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", cwd=site.folder)
+    before = {cluster.worker_in(0), cluster.worker_in(1)}
+
+    site.write("the second")
+    reload(cluster, done=1)
+
+    assert [cluster.ask() for _ in range(4)] == [b"the second "] * 4
+    assert before.isdisjoint(cluster.workers)
+
+
+def test_code_that_does_not_import_leaves_the_old_workers_alone(start: Start, site: Site) -> None:
+    socket = site.folder / "control.sock"
+    cluster = start("site_app:app", "--control-socket", str(socket), cwd=site.folder)
+    workers = cluster.workers
+
+    site.write("never", before="import nothing_of_that_name")
+    failed = command(socket)
+    still = [cluster.ask() for _ in range(4)]
+    kept = cluster.workers
+    site.write("mended again")
+    mended = command(socket)
+
+    assert failed.returncode == 1
+    assert "No module named 'nothing_of_that_name'" in failed.stderr
+    assert still == [b"first "] * 4
+    assert kept == workers
+    assert "not reloaded, the workers that serve go on" in cluster.log
+    assert (mended.returncode, cluster.ask()) == (0, b"mended again ")
+
+
+def test_worker_that_takes_too_long_to_load_is_given_up(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", "--boot-timeout", "1", workers=1, cwd=site.folder)
+
+    site.write("never", before="import signal; signal.pause()")
+    cluster.process.send_signal(signal.SIGHUP)
+    cluster.wait_for_log("not reloaded")
+
+    assert "had not loaded the application after 1 s: killed" in cluster.log
+    assert cluster.ask() == b"first "
+
+
+def test_second_reload_does_not_wait_for_the_first(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", cwd=site.folder)
+
+    site.write("never", before="import signal; signal.pause()")
+    cluster.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(cluster.workers) == 3)
+    site.write("the newest")
+    reload(cluster, done=1)
+
+    assert [cluster.ask() for _ in range(4)] == [b"the newest "] * 4
+    assert "not reloaded" not in cluster.log
+
+
+def test_link_that_was_moved_is_followed_and_a_failure_goes_back(
+    start: Start, tmp_path: Path
+) -> None:
+    for name in ("one", "two", "bad"):
+        (tmp_path / name).mkdir()
+        Site(tmp_path / name).write(name, before="import nope" if name == "bad" else "")
+    current = tmp_path / "current"
+    current.symlink_to("one")
+    cluster = start("site_app:app", "--chdir", str(current), workers=1)
+
+    def move(to: str) -> None:
+        current.unlink()
+        current.symlink_to(to)
+
+    move("two")
+    reload(cluster, done=1)
+    second = cluster.ask()
+    move("bad")
+    cluster.process.send_signal(signal.SIGHUP)
+    cluster.wait_for_log("not reloaded")
+    cluster.replace(0)
+
+    assert second == b"two "
+    assert cluster.ask() == b"two "
+
+
+def test_file_of_settings_and_variables_are_read_again(start: Start, site: Site) -> None:
+    settings, variables = site.folder / "fastfork.toml", site.folder / "site.env"
+    settings.write_text('env-file = "site.env"\nkeep-alive = 5\n')
+    variables.write_text("SAID=A\n")
+    cluster = start("site_app:app", workers=1, cwd=site.folder)
+    first = cluster.ask()
+
+    settings.write_text('env-file = "site.env"\nkeep-alive = 6\nlimit-request-line = 100\n')
+    variables.write_text("SAID=B\n")
+    reload(cluster, done=1)
+
+    assert (first, cluster.ask()) == (b"first A", b"first B")
+    wire = Wire(cluster.connect())
+    assert wire.send(get("/" + "x" * 100)).read_response().status == 414
+    wire.close()
+    assert "changed, but taken only by a new start: keep_alive" in cluster.log
+
+
+def test_file_with_a_mistake_changes_nothing(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", workers=1, cwd=site.folder)
+
+    (site.folder / "fastfork.toml").write_text("wrokers = 2\n")
+    cluster.process.send_signal(signal.SIGHUP)
+    cluster.wait_for_log("did you mean workers?")
+
+    assert cluster.ask() == b"first "
+
+
+def test_request_that_runs_is_finished_by_the_old_worker(
+    start: Start, connect: Connect, gate: Callable[[], Gate]
+) -> None:
+    cluster, door = start("process:app", workers=1), gate()
+    old = cluster.worker_in(0)
+    wire = connect(cluster).send(get(door.url()))
+    door.wait_for_request()
+
+    cluster.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: cluster.worker_in(0) != old)
+    assert cluster.who().pid == cluster.worker_in(0)
+    door.open()
+
+    assert wire.read_response().status == 200
+
+
+def test_worker_that_is_down_comes_back_with_the_new_code(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", workers=1, cwd=site.folder)
+    site.write("never", before="import nope")
+    os.kill(cluster.worker_in(0), signal.SIGKILL)
+    cluster.wait_for_log("No module named 'nope'")
+
+    site.write("mended again")
+    reload(cluster, done=1)
+
+    assert cluster.ask() == b"mended again "
+
+
+@pytest.mark.slow
+def test_no_request_fails_and_no_connection_ends_over_many_reloads(
+    start: Start, load: StartLoad
+) -> None:
+    cluster = start("process:app", workers=2)
+    clients = load(cluster, *[on_new_connections, on_kept_connections] * 2)
+
+    for done in range(1, 11):
+        reload(cluster, done=done)
+
+    assert set(clients.stop()) == {"answered"}
