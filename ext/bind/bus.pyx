@@ -10,20 +10,17 @@ from libc.stdlib cimport free
 
 from c_bus cimport (
     FF_FRAME_PART,
+    FF_FRAME_RAW,
     FF_FRAME_TOPIC_MAX,
     FF_MESSAGE_MAX,
     FF_SLOT_MASTER,
     ff_asker,
-    ff_buffer_append,
-    ff_buffer_clear,
-    ff_buffer_head,
-    ff_buffer_len,
     ff_clock_us,
     ff_frame,
     ff_hub,
     ff_hub_dropped,
-    ff_hub_mail,
     ff_hub_say,
+    ff_hub_take,
     ff_inbox,
     ff_inbox_close,
     ff_inbox_next,
@@ -41,6 +38,8 @@ from c_bus cimport (
     ff_overflow,
 )
 from check cimport check
+
+from msgspec.msgpack import Encoder
 
 
 cdef extern from "Python.h":
@@ -66,6 +65,15 @@ cdef const char *begin(ff_frame *frame, int kind, int flags, str topic) except N
     frame.id = 0
     frame.offset = 0
     return octets
+
+
+cdef object encode = Encoder().encode
+
+
+cpdef tuple packed(message):
+    if isinstance(message, (bytes, bytearray, memoryview)):
+        return FF_FRAME_RAW, bytes(message)
+    return 0, encode(message)
 
 
 cdef list heard(ff_inbox *inbox):
@@ -216,11 +224,7 @@ cdef class Post:
         return r == 0
 
     def hear(self):
-        cdef Py_ssize_t n = ff_buffer_len(ff_hub_mail(self.hub))
-        check(
-            ff_buffer_append(&self.inbox.bytes, ff_buffer_head(ff_hub_mail(self.hub)), n)
-        )
-        ff_buffer_clear(ff_hub_mail(self.hub))
+        check(ff_hub_take(self.hub, &self.inbox))
         return heard(&self.inbox)
 
     @property

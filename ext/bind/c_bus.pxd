@@ -7,19 +7,10 @@ cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
 
 
-cdef extern from "buffer.h" nogil:
-    struct ff_buffer:
-        size_t start, end
-
-    size_t ff_buffer_len(const ff_buffer *b)
-    char *ff_buffer_head(const ff_buffer *b)
-    int ff_buffer_append(ff_buffer *b, const void *octets, size_t n)
-    void ff_buffer_clear(ff_buffer *b)
-
-
 cdef extern from "frame.h" nogil:
     enum:
         FF_FRAME_PART
+        FF_FRAME_RAW
         FF_FRAME_TOPIC_MAX
         FF_MESSAGE_MAX
         FF_SLOT_MASTER
@@ -43,7 +34,7 @@ cdef extern from "inbox.h" nogil:
         const char *bytes
 
     struct ff_inbox:
-        ff_buffer bytes
+        pass
 
     int ff_inbox_next(ff_inbox *inbox, ff_message *out)
     void ff_inbox_close(ff_inbox *inbox)
@@ -82,7 +73,7 @@ cdef extern from "hub.h" nogil:
     void ff_hub_leave(ff_hub *h, uint16_t i)
     int ff_hub_say(ff_hub *h, ff_frame *frame, const void *topic, const void *part)
     c_bool ff_hub_has_mail(ff_hub *h)
-    ff_buffer *ff_hub_mail(ff_hub *h)
+    int ff_hub_take(ff_hub *h, ff_inbox *inbox)
     uint64_t ff_hub_dropped(const ff_hub *h)
 
 

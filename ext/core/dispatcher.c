@@ -234,6 +234,8 @@ static int ms_until(int64_t now_ms, int64_t at_ms)
 static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
 {
     int64_t at = ff_keeper_next(d), hub_at = ff_hub_next(d->hub);
+    if (ff_hub_has_mail(d->hub))
+        return 0;
     if (hub_at < at)
         at = hub_at;
     if (until_ms < at)

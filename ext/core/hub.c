@@ -8,7 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ = 128 * 1024, READS_MAX = 4, PIPE_SIZE = 256 * 1024, HELD_TICK_MS = 50 };
+enum {
+    READ = 128 * 1024,
+    READS_MAX = 4,
+    TAKE = 128 * 1024,
+    PIPE_SIZE = 256 * 1024,
+    HELD_TICK_MS = 50
+};
 
 static uint64_t tag_of(uint32_t link, enum ff_hub_pipe pipe)
 {
@@ -277,6 +283,15 @@ void ff_hub_flush(struct ff_hub *h)
     do
         write_all(h);
     while (h->held > 0 && go_on(h));
+}
+
+int ff_hub_take(struct ff_hub *h, struct ff_inbox *in)
+{
+    struct ff_outbox *mail = &h->link[FF_HUB_MASTER]->out[0];
+    int r = ff_outbox_take(mail, &in->bytes, TAKE, h->now_ms);
+    if (r == 0 && h->held > 0)
+        ff_hub_flush(h);
+    return r;
 }
 
 int64_t ff_hub_next(const struct ff_hub *h)

@@ -12,6 +12,7 @@
 #ifndef FF_HUB_H
 #define FF_HUB_H
 
+#include "inbox.h"
 #include "outbox.h"
 #include "page.h"
 #include "poller.h"
@@ -96,16 +97,14 @@ void ff_hub_flush(struct ff_hub *h);
 /* When to flush again although nothing happens; INT64_MAX: never. */
 int64_t ff_hub_next(const struct ff_hub *h);
 
-/* What waits for the master, to be consumed. */
-static inline struct ff_buffer *ff_hub_mail(struct ff_hub *h)
-{
-    return &h->link[FF_HUB_MASTER]->out[0].bytes;
-}
-
+/* Whether something waits for the master. */
 static inline bool ff_hub_has_mail(struct ff_hub *h)
 {
-    return ff_buffer_len(ff_hub_mail(h)) > 0;
+    return ff_buffer_len(&h->link[FF_HUB_MASTER]->out[0].bytes) > 0;
 }
+
+/* Moves some of it to `in`, and goes on with what was held. 0 or -ENOMEM. */
+int ff_hub_take(struct ff_hub *h, struct ff_inbox *in);
 
 /* Messages that reached nobody, or not all, for want of room or of a reader. */
 uint64_t ff_hub_dropped(const struct ff_hub *h);

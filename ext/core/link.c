@@ -11,7 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { UP, BULK, DOWN, REPLIES, READ = 64 * 1024, STACK = 64 * 1024, WAIT_MAX_MS = 60000 };
+enum {
+    UP,
+    BULK,
+    DOWN,
+    REPLIES,
+    READ = 64 * 1024,
+    STACK = 64 * 1024,
+    WAIT_MAX_MS = 60000,
+    OVER_MS = 100
+};
 
 struct ff_link {
     int bulk, down, replies;
@@ -20,7 +29,7 @@ struct ff_link {
     pthread_cond_t is_due;
     struct ff_outbox up;
     int64_t wrote_us;
-    bool is_gathering, is_over, is_started;
+    bool is_gathering, is_blocked, is_over, is_started; /* blocked: the pipe was full */
     pthread_t thread;
     pthread_mutex_t bulk_mutex;
     struct ff_inbox heard;
@@ -82,27 +91,33 @@ void ff_link_free(struct ff_link *l)
 
 /* ---- to say something ---- */
 
+/* Writes what the pipe takes. With the lock. */
+static int write_out(struct ff_link *l)
+{
+    int r = ff_outbox_write(&l->up, 0);
+    l->is_blocked = r == -EAGAIN;
+    return r;
+}
+
 /* Writes what has gathered, for as long as there is something. */
 static void *gather(void *arg)
 {
     struct ff_link *l = arg;
     struct timespec pause = {.tv_nsec = FF_LINK_GATHER_US * 1000};
     pthread_mutex_lock(&l->mutex);
-    for (;;) {
-        while (!l->is_gathering && !l->is_over)
+    while (!l->is_over) {
+        if (!l->is_gathering) {
             pthread_cond_wait(&l->is_due, &l->mutex);
-        if (l->is_over)
-            break;
-        pthread_mutex_unlock(&l->mutex);
-        nanosleep(&pause, NULL);
-        pthread_mutex_lock(&l->mutex);
-        int r = ff_outbox_write(&l->up, 0);
-        if (r == -EAGAIN) {
-            pthread_mutex_unlock(&l->mutex);
-            ff_sock_await(l->up.fd, true, 100);
-            pthread_mutex_lock(&l->mutex);
+            continue;
         }
-        l->is_gathering = r == -EAGAIN;
+        bool is_blocked = l->is_blocked;
+        pthread_mutex_unlock(&l->mutex);
+        if (is_blocked)
+            ff_sock_await(l->up.fd, true, OVER_MS);
+        else
+            nanosleep(&pause, NULL);
+        pthread_mutex_lock(&l->mutex);
+        l->is_gathering = write_out(l) == -EAGAIN;
     }
     pthread_mutex_unlock(&l->mutex);
     return NULL;
@@ -129,19 +144,19 @@ static int send_out(struct ff_link *l, bool now)
 {
     int64_t now_us = ff_clock_us();
     bool is_quiet = now_us - l->wrote_us >= FF_LINK_GATHER_US;
-    int r = 0;
-    if (now || is_quiet || ff_buffer_len(&l->up.bytes) >= FF_LINK_GATHER) {
+    int r = -EAGAIN;
+    if (!l->is_blocked && (now || is_quiet || ff_buffer_len(&l->up.bytes) >= FF_LINK_GATHER)) {
         l->wrote_us = now_us;
-        r = ff_outbox_write(&l->up, 0);
-        if (r != -EAGAIN)
-            return r;
+        r = write_out(l);
     }
-    if (!l->is_started && start_thread(l) < 0)
-        return 0; /* it goes out with what is said next */
-    if (!l->is_gathering) {
-        l->is_gathering = true;
-        pthread_cond_signal(&l->is_due);
+    if (r != -EAGAIN || l->is_gathering)
+        return r == -EAGAIN ? 0 : r;
+    if (!l->is_started && start_thread(l) < 0) {
+        l->is_blocked = false; /* it goes out with what is said next */
+        return 0;
     }
+    l->is_gathering = true;
+    pthread_cond_signal(&l->is_due);
     return 0;
 }
 
@@ -189,7 +204,13 @@ int ff_link_say(struct ff_link *l, struct ff_frame *frame, const void *topic, co
 
 int ff_link_room(struct ff_link *l, int timeout_ms)
 {
-    return ff_sock_await(l->up.fd, true, timeout_ms);
+    int r = ff_sock_await(l->up.fd, true, timeout_ms);
+    if (r == 0) {
+        pthread_mutex_lock(&l->mutex);
+        write_out(l);
+        pthread_mutex_unlock(&l->mutex);
+    }
+    return r;
 }
 
 /* ---- to hear something ---- */

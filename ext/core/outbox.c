@@ -65,6 +65,18 @@ static void went_out(struct ff_outbox *o, size_t n)
     ff_buffer_consume(&o->bytes, n);
 }
 
+int ff_outbox_take(struct ff_outbox *o, struct ff_buffer *to, size_t n, int64_t now_ms)
+{
+    if (n > ff_buffer_len(&o->bytes))
+        n = ff_buffer_len(&o->bytes);
+    int r = ff_buffer_append(to, ff_buffer_head(&o->bytes), n);
+    if (r < 0)
+        return r;
+    o->moved_ms = now_ms;
+    went_out(o, n);
+    return 0;
+}
+
 int ff_outbox_write(struct ff_outbox *o, int64_t now_ms)
 {
     while (ff_buffer_len(&o->bytes) > 0) {

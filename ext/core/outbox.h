@@ -39,4 +39,7 @@ int ff_outbox_add(struct ff_outbox *o, enum ff_overflow policy, const struct ff_
 /* Writes what the pipe takes. 0: all is out; -EAGAIN; or -errno (-EPIPE: nobody reads). */
 int ff_outbox_write(struct ff_outbox *o, int64_t now_ms);
 
+/* Moves up to `n` octets to `to` instead, when there is no pipe. 0 or -ENOMEM. */
+int ff_outbox_take(struct ff_outbox *o, struct ff_buffer *to, size_t n, int64_t now_ms);
+
 #endif

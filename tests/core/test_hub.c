@@ -181,8 +181,7 @@ TEST(a_message_to_a_slot_goes_to_its_worker_and_to_the_master)
     say_to(0, FF_FRAME_SEND, "t", "c", 200, 0);
     settle();
     CHECK(hears(2, "a") && hears_nothing(0) && hears_nothing(1));
-    ff_buffer_append(&mail.bytes, ff_buffer_head(ff_hub_mail(hub)),
-                     ff_buffer_len(ff_hub_mail(hub)));
+    CHECK(ff_hub_has_mail(hub) && ff_hub_take(hub, &mail) == 0 && !ff_hub_has_mail(hub));
     CHECK(ff_inbox_next(&mail, &m) == 1 && m.bytes[0] == 'b' && ff_inbox_next(&mail, &m) == 0);
     CHECK(ff_hub_dropped(hub) == 1);
     ff_inbox_close(&mail);
@@ -363,6 +362,28 @@ TEST(a_big_message_is_given_up_when_nobody_reads_it)
     }
     pthread_join(thread, NULL);
     CHECK(big_result == 0 && ff_hub_dropped(hub) > 0);
+    end();
+}
+
+TEST(a_big_message_to_the_master_goes_on_as_soon_as_its_mail_is_taken)
+{
+    struct ff_message m;
+    struct ff_inbox mail = {0};
+    pthread_t thread;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    struct ff_frame f = {.kind = FF_FRAME_SUBSCRIBE, .topic_size = 3, .size = 3};
+    CHECK(ff_hub_say(hub, &f, "big", NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, say_big, NULL) == 0);
+    while (ff_inbox_next(&mail, &m) == 0) {
+        while (!ff_hub_has_mail(hub))
+            turn();
+        while (ff_hub_has_mail(hub))
+            CHECK(ff_hub_take(hub, &mail) == 0);
+        CHECK(hub->held == 0);
+    }
+    pthread_join(thread, NULL);
+    CHECK(m.frame.total == BIG && ff_hub_dropped(hub) == 0);
+    ff_inbox_close(&mail);
     end();
 }
 

@@ -14,6 +14,12 @@ MESSAGE_MAX: int
 Message: TypeAlias = tuple[int, int, int, int, str, bytes]
 """Kind, flags, slot of the sender, id, topic, octets: the first two and the id as in frame.h."""
 
+def packed(message: object) -> tuple[int, bytes]:
+    """Return flags and octets of *message*: octets as they are, everything else as msgpack.
+
+    Raises TypeError for what msgpack can't hold.
+    """
+
 class Link:
     """A worker's end. `say` and `request` are safe in every thread, `hear` is for one."""
 

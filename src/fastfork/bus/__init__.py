@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastfork._native.bus import MASTER
-from fastfork.bus.endpoint import PUBLISH, RESPOND, SEND, SUBSCRIBE, ask, packed
+from fastfork._native.bus import MASTER, packed
+from fastfork.bus.endpoint import PUBLISH, RESPOND, SEND, SUBSCRIBE, ask
 from fastfork.bus.handlers import Handlers
 from fastfork.bus.worker import Worker
 from fastfork.errors import BusUnavailable
@@ -38,14 +38,27 @@ _here: Worker | Endpoint | None = None
 
 def publish(topic: str, message: Any) -> None:
     """Give *message* to every worker that subscribed to *topic*, this one too. Outside a server: nothing."""
-    if _here is not None:
-        _say(PUBLISH, topic, message, 0)
+    here = _here
+    if here is not None:
+        flags, octets = packed(message)
+        try:
+            if not here.mouth.say(PUBLISH, flags, topic, octets):
+                _insist(here, PUBLISH, flags, topic, octets, 0)
+        except BrokenPipeError:
+            pass  # the master is gone, and this worker follows
 
 
 def send(to: int | str, message: Any, *, topic: str = "") -> None:
     """Give *message* to the worker in slot *to*, or to the "master", if it subscribed to *topic*."""
-    if _here is not None:
-        _say(SEND, topic, message, MASTER if to == "master" else int(to))
+    here = _here
+    if here is not None:
+        flags, octets = packed(message)
+        slot = MASTER if to == "master" else int(to)
+        try:
+            if not here.mouth.say(SEND, flags, topic, octets, slot):
+                _insist(here, SEND, flags, topic, octets, slot)
+        except BrokenPipeError:
+            pass  # as above
 
 
 def request(name: str, message: Any = None, *, timeout: float | None = 30.0) -> Any:
@@ -119,16 +132,12 @@ def enter(here: Worker | Endpoint | None) -> None:
     _here = here
 
 
-def _say(kind: int, topic: str, message: Any, to: int) -> None:
-    here = _here
-    assert here is not None
-    flags, octets = packed(message)
-    try:
-        while not here.mouth.say(kind, flags, topic, octets, to):
-            if not isinstance(here, Worker) or not here.waits_for_room():
-                break
-    except BrokenPipeError:
-        pass  # the master is gone, and this worker follows
+def _insist(
+    here: Worker | Endpoint, kind: int, flags: int, topic: str, octets: bytes, to: int
+) -> None:
+    while isinstance(here, Worker) and here.waits_for_room():
+        if here.link.say(kind, flags, topic, octets, to):
+            break
 
 
 def _tell(kind: int, name: str, *, master: bool) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec.msgpack import Decoder, Encoder
+from msgspec.msgpack import Decoder
 
-from fastfork._native.bus import MASTER
+from fastfork._native.bus import MASTER, packed
 from fastfork.errors import BusFailed, BusFull, BusTimeout, BusUnavailable
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ PUBLISH, SEND, REQUEST, REPLY, FAIL, SUBSCRIBE, RESPOND, READY, CANDIDATE, RESIG
 RAW = 1
 _NOBODY, _FULL, _DIED, _RAISED = range(4)
 
-_encode = Encoder().encode
 _decode = Decoder().decode
 
 
@@ -64,13 +63,13 @@ class Endpoint:
 
     def deliver(self, messages: list[Message]) -> None:
         """Give *messages* to their handlers; what one of them raises is logged."""
-        find = self.handlers.find
+        found, find, decode = self.handlers.found, self.handlers.find, _decode
         for kind, flags, slot, number, topic, octets in messages:
             try:
                 if kind <= SEND:
                     sender = slot if slot != MASTER else "master"
-                    for handler in find(topic):
-                        handler(topic, octets if flags & RAW else _decode(octets), sender)
+                    for handler in found.get(topic) or find(topic):
+                        handler(topic, octets if flags & RAW else decode(octets), sender)
                 elif kind == REQUEST:
                     self._respond(number, topic, octets if flags & RAW else _decode(octets))
                 elif kind == LEAD and self.on_lead:
@@ -88,13 +87,6 @@ class Endpoint:
             self._on_error(f"bus: the responder {topic!r}", error)
             why, told = _RAISED, f"{type(error).__name__}: {error}".encode()[:1000]
         self.mouth.say(FAIL, why, "", told, id=number, now=True)
-
-
-def packed(message: Any) -> tuple[int, bytes]:
-    """Return flags and octets of *message*: octets as they are, everything else as msgpack."""
-    if isinstance(message, (bytes, bytearray, memoryview)):
-        return RAW, bytes(message)
-    return 0, _encode(message)
 
 
 def ask(link: Link, name: str, message: Any, timeout: float | None) -> Any:

@@ -19,7 +19,8 @@ class Handlers:
     def __init__(self) -> None:
         self.patterns: list[tuple[str, Handler]] = []
         self.responders: dict[str, Responder] = {}
-        self._found: dict[str, tuple[Handler, ...]] = {}
+        self.found: dict[str, tuple[Handler, ...]] = {}
+        """What `find` has found before."""
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -28,15 +29,15 @@ class Handlers:
     def subscribe(self, pattern: str, handler: Handler) -> None:
         """Give *handler* what is published or sent under *pattern*."""
         self.patterns.append((pattern, handler))
-        self._found = {}
+        self.found.clear()
 
     def find(self, topic: str) -> tuple[Handler, ...]:
         """Return the handlers of *topic*, in the order in which they subscribed."""
-        found = self._found.get(topic)
+        found = self.found.get(topic)
         if found is None:
             found = tuple(handler for pattern, handler in self.patterns if matches(pattern, topic))
-            if len(self._found) < _CACHED:
-                self._found[topic] = found
+            if len(self.found) < _CACHED:
+                self.found[topic] = found
         return found
 
 
