@@ -20,11 +20,12 @@ from fastfork.errors import (
     FastforkError,
     StartError,
 )
-from fastfork.slot import worker_slot
+from fastfork.slot import share, worker_slot
 
 if TYPE_CHECKING:
     from fastfork.bus import leader
     from fastfork.counters import Counter, Gauge, RateLimit
+    from fastfork.hooks import on_exit, on_ready, on_reload, on_worker_start, on_worker_stop
     from fastfork.server import run
 
 __all__ = [
@@ -46,7 +47,13 @@ __all__ = [
     "StartError",
     "__version__",
     "leader",
+    "on_exit",
+    "on_ready",
+    "on_reload",
+    "on_worker_start",
+    "on_worker_stop",
     "run",
+    "share",
     "worker_slot",
 ]
 
@@ -57,6 +64,9 @@ _LATE = {
     "RateLimit": "fastfork.counters",
     "leader": "fastfork.bus",
     "run": "fastfork.server",
+    **dict.fromkeys(
+        ("on_exit", "on_ready", "on_reload", "on_worker_start", "on_worker_stop"), "fastfork.hooks"
+    ),
 }
 
 

@@ -65,13 +65,13 @@ def _import(name: str, *, text: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise AppNotFound(_missing_module(name, missing=error.name, text=text)) from None
-        raise _failed(f"importing {name!r}", error) from None
+        raise failed(f"importing {name!r}", error) from None
     except (ImportError, TypeError, ValueError) as error:
         if not all(part.isidentifier() for part in name.split(".")):
             raise AppNotFound(_missing_module(name, missing=name, text=text)) from None
-        raise _failed(f"importing {name!r}", error) from None
+        raise failed(f"importing {name!r}", error) from None
     except (Exception, SystemExit) as error:
-        raise _failed(f"importing {name!r}", error) from None
+        raise failed(f"importing {name!r}", error) from None
 
 
 def _missing_module(name: str, *, missing: str, text: str) -> str:
@@ -111,7 +111,7 @@ def _attribute(module: ModuleType, dotted: str) -> Any:
             message = f"{owner!r} has no attribute {part!r}; {_offer(found, part)}"
             raise AppNotFound(message) from None
         except Exception as error:
-            raise _failed(f"reading {dotted!r}", error) from None
+            raise failed(f"reading {dotted!r}", error) from None
     return found
 
 
@@ -137,7 +137,7 @@ def _call_factory(module: ModuleType, expression: str) -> Any:
     try:
         return factory(*args, **keywords)
     except (Exception, SystemExit) as error:
-        raise _failed(f"calling {expression!r}", error) from None
+        raise failed(f"calling {expression!r}", error) from None
 
 
 def _offer(owner: Any, wanted: str) -> str:
@@ -177,7 +177,8 @@ def _is_async_function(function: Any) -> bool:
     return bool(getattr(code, "co_flags", 0) & (_CO_COROUTINE | _CO_ASYNC_GENERATOR))
 
 
-def _failed(doing: str, error: BaseException) -> AppImportError:
+def failed(doing: str, error: BaseException) -> AppImportError:
+    """Return the error for what the application's own code raised at the start."""
     from traceback import format_exception
 
     told = "".join(format_exception(type(error), error, users_frames(error.__traceback__))).rstrip()

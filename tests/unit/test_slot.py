@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 import fastfork
 from fastfork import slot
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_slot_is_none_outside_a_worker() -> None:
@@ -17,7 +14,28 @@ def test_slot_is_none_outside_a_worker() -> None:
 
 def test_worker_knows_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot, "_slot", None)
+    monkeypatch.setattr(slot, "_workers", 1)
 
-    slot.take_slot(3)
+    slot.take_slot(3, workers=4)
 
     assert fastfork.worker_slot() == 3
+
+
+@pytest.mark.parametrize(
+    ("total", "workers", "parts"),
+    [(10, 1, [10]), (10, 4, [3, 3, 2, 2]), (4, 4, [1, 1, 1, 1]), (2, 3, [1, 1, 1])],
+)
+def test_shares_make_up_the_whole_and_nobody_gets_nothing(
+    total: int, workers: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot, "_workers", workers)
+    found = []
+    for number in range(workers):
+        monkeypatch.setattr(slot, "_slot", number)
+        found.append(fastfork.share(total))
+
+    assert found == parts
+
+
+def test_share_outside_a_worker_is_all() -> None:
+    assert fastfork.share(10) == 10

@@ -250,6 +250,8 @@ class Master:
         generation = self._reloads.generation
         job = Job(
             slot=slot.number,
+            workers=self._workers,
+            generation=generation.number,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
             pipes=self._dispatcher.join(lanes[0], slot=slot.number),
             load=self._load,

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import msgspec
 
-from fastfork import bus
+from fastfork import bus, hooks
 from fastfork._native import cells, wsgi
 from fastfork._native.bus import Link
 from fastfork._native.lane import Lane
-from fastfork.app import load, users_frames
+from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, escape
@@ -66,6 +66,10 @@ class Job(msgspec.Struct, frozen=True):
     """What the master tells a worker; it crosses the fork as it is."""
 
     slot: int
+    workers: int
+    """How many there are."""
+    generation: int
+    """1, and one more with each reload."""
     seats: tuple[Seat, ...]
     """One for each thread."""
     pipes: tuple[int, ...]
@@ -104,6 +108,7 @@ def _work(job: Job, *, verdict: int) -> int:
     try:
         job.identity.take()
         application = job.load() if job.load else load(job.settings.app)
+        _begin(job)
         lanes = [_sit_down(job, seat) for seat in job.seats]
     except FastforkError as error:
         told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")
@@ -122,9 +127,34 @@ def _work(job: Job, *, verdict: int) -> int:
     here.open(bus.duties)
     _say(verdict, READY)
     os.close(verdict)
+    log_error = partial(_log_error, job)
+    hooks.on_ready.run_each(job.slot, on_error=log_error)
+    own = os.getpid()
     crew.serve()
+    if os.getpid() == own:  # not in a child that the application forked
+        hooks.on_worker_stop.run_each(job.slot, on_error=log_error)
     here.close()
     return 0
+
+
+def _begin(job: Job) -> None:
+    own = os.getpid()
+
+    def end() -> None:
+        if os.getpid() == own:
+            hooks.on_exit.run_each(job.slot, on_error=partial(_log_error, job))
+
+    try:
+        hooks.on_worker_start.run(job.slot)
+        if job.generation > 1:
+            hooks.on_reload.run(job.slot)
+    except (Exception, SystemExit) as error:
+        raise failed("a hook of the application", error) from None
+    atexit.register(end)
+
+
+def _log_error(job: Job, what: str, error: BaseException | None) -> None:
+    job.logs.error.error(_told(escape(what), error))
 
 
 def _join_bus(job: Job) -> Worker:
@@ -133,7 +163,7 @@ def _join_bus(job: Job) -> Worker:
         Link(job.pipes, limit=settings.bus_queue, overflow=settings.bus_overflow),
         bus.handlers_of(master=False),
         is_patient=settings.bus_overflow == "block",
-        on_error=lambda what, error: job.logs.error.error(_told(escape(what), error)),
+        on_error=partial(_log_error, job),
     )
     bus.enter(here)
     os.register_at_fork(after_in_child=lambda: bus.enter(None))
@@ -147,7 +177,7 @@ def _serve(job: Job, application: Callable[..., Any], lane: Lane) -> None:
         application,
         servers=job.servers,
         errors=cast("TextIO", ErrorStream(log.file)),
-        on_error=lambda what, error: log.error(_told(escape(what), error)),
+        on_error=partial(_log_error, job),
         access_log=access.lines_of(lane, slot=job.slot) if access else None,
         root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
@@ -209,7 +239,7 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     # A core dump would delay the news of a death by seconds.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     atexit._clear()
-    take_slot(job.slot)
+    take_slot(job.slot, workers=job.workers)
     cells.sit(job.seats[0].lane)
 
 
