@@ -26,8 +26,8 @@ from c_http cimport (
     ff_http_request,
     ff_http_slice,
 )
-from c_networks cimport FF_PEER_TEXT_MAX, ff_peer_text
 from check cimport check
+from peer cimport address_of
 from text cimport ascii, decimal, latin1, octets
 
 
@@ -182,10 +182,9 @@ cdef inline int add_forwarded(
     dict environ, const ff_http_forwarded *said, const char *head
 ) except -1:
     """Put what a trusted proxy said of the client in the place of what we see."""
-    cdef char text[FF_PEER_TEXT_MAX]
     cdef bint is_https = said.scheme == FF_SCHEME_HTTPS
     if said.client.family != 0:
-        environ["REMOTE_ADDR"] = ascii(text, ff_peer_text(&said.client, text))
+        environ["REMOTE_ADDR"] = address_of(&said.client)
         environ["REMOTE_PORT"] = decimal(said.client.port) if said.client.port != 0 else ""
     if said.scheme != FF_SCHEME_UNSAID:
         environ["wsgi.url_scheme"] = "https" if is_https else "http"

@@ -45,10 +45,15 @@ cdef inline int render_header(ff_http_response *response, header) except -1:
         value = octets(<object>PyTuple_GET_ITEM(header, 1), &value_len)
     if name != NULL and value != NULL:
         r = ff_http_response_field(response, name, name_len, value, value_len)
+    if r < 0:
+        refuse_header(r, header, "a tuple of two well-formed latin-1 str")
+    return 0
+
+
+cdef inline int refuse_header(int r, header, str wanted) except -1:
+    """Raise for the -errno of ff_http_response_field; *wanted* is what a header has to be."""
     if r == -ENOMEM:
         raise MemoryError
     if r == -EPERM:
         raise ValueError(f"the header {header!r} is hop-by-hop: only the server may send it")
-    if r < 0:
-        raise ValueError(f"a header must be a tuple of two well-formed latin-1 str, not {header!r}")
-    return 0
+    raise ValueError(f"a header must be {wanted}, not {header!r}")

@@ -10,25 +10,27 @@ from cpython.dict cimport PyDict_Copy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.errno cimport EINTR, EIO, EMSGSIZE, ESHUTDOWN, ENOMEM, ETIMEDOUT
+from libc.errno cimport EINTR, ERANGE, ESHUTDOWN
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memcmp
 
 from c_http cimport (
-    FF_FRAMING_LENGTH, FF_FRAMING_NONE, ff_buffer, ff_buffer_append, ff_buffer_close, ff_buffer_head,
-    ff_buffer_len, ff_http_request, ff_http_response, ff_http_response_end_head,
+    FF_FRAMING_NONE, ff_buffer, ff_buffer_close, ff_buffer_head, ff_buffer_len, ff_http_request,
+    ff_http_response,
 )
 from c_lane cimport (
-    ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish, ff_exchange_flush,
-    ff_exchange_forbid_replay, ff_exchange_keeps_alive, ff_exchange_send_file, ff_exchange_write,
-    ff_lane, ff_lane_next, ff_lane_wait, ff_tenure_date, ff_tenure_line, ff_work,
+    ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish,
+    ff_exchange_forbid_replay, ff_exchange_send_file, ff_lane, ff_lane_next, ff_lane_wait,
+    ff_tenure_line,
 )
-from c_networks cimport FF_PEER_TEXT_MAX, ff_peer, ff_peer_text
+from c_networks cimport ff_peer
+from answer cimport mistake_in, put_head, refusal_line, transmit, trouble_with_client
 from body cimport gather
 from check cimport check
 from environ cimport (
     KEYS, add_fields, add_forwarded, add_target, constants_of, keys_of_known_fields, template_of,
 )
+from peer cimport address_of, is_same_host
 from rendering cimport render_head
 from span cimport span_of
 from text cimport ascii, decimal
@@ -40,10 +42,6 @@ cdef extern from "Python.h":
 
 cdef enum:
     QUICK = 64 * 1024  # octets that never make us wait
-
-
-# What the core answers in the application's place.
-REFUSALS = {400: "400 Bad Request", 408: "408 Request Timeout", 500: "500 Internal Server Error"}
 
 
 class Mistake(Exception):
@@ -89,11 +87,10 @@ cdef class Environs:
     cdef dict template_for(self, const ff_conn_line *line):
         """Return the listener's template with the client in it; most often it is there already."""
         cdef dict template = self.templates[line.listener]
-        cdef char text[FF_PEER_TEXT_MAX]
         cdef const ff_peer *peer = &line.client
-        cdef bint is_other = self.listener != line.listener or self.peer.family != peer.family
-        if is_other or memcmp(self.peer.address, peer.address, sizeof(peer.address)) != 0:
-            template["REMOTE_ADDR"] = ascii(text, ff_peer_text(peer, text))
+        cdef bint is_other = self.listener != line.listener or not is_same_host(&self.peer, peer)
+        if is_other:
+            template["REMOTE_ADDR"] = address_of(peer)
         if is_other or self.peer.port != peer.port:
             template["REMOTE_PORT"] = decimal(peer.port) if peer.family != 0 else ""
         self.peer = peer[0]
@@ -217,7 +214,7 @@ cdef class Exchange:
             self.octets = conn.work.response.sent
         else:
             self.octets = 0
-            self.status = REFUSALS[status]
+            self.status = refusal_line(status)
             self.headers = []
         ff_exchange_abort(self.lane, conn, status)
         return 0
@@ -252,21 +249,13 @@ cdef class Exchange:
 
     cdef int send_head(self, int64_t length) except -1:
         """Put the head into the output; *length* of the whole body if it is known, else -1."""
-        cdef ff_work *work = self.conn.work
-        cdef const ff_buffer *text = &self.rendered
+        cdef int r
         if not self.is_started:
             raise Mistake("the application did not call start_response")
-        # A tunnel is not what we would make of an accepted CONNECT: nothing may follow.
-        self.head.keep_alive = not work.request.is_connect and ff_exchange_keeps_alive(
-            self.lane, self.conn
-        )
-        self.ensure(ff_http_response_end_head(&self.head, length, ff_tenure_date(self.lane)))
-        if self.head.framing == FF_FRAMING_LENGTH and 0 <= length != <int64_t>self.head.left:
+        r = put_head(self.lane, self.conn, &self.head, &self.rendered, length)
+        if r == -ERANGE:
             raise Mistake(f"the body has {length} octets, its Content-Length is {self.head.left}")
-        self.head.out = &work.out
-        self.head.mark = ff_buffer_len(&work.out)
-        self.ensure(ff_buffer_append(&work.out, ff_buffer_head(text), ff_buffer_len(text)))
-        work.response = self.head
+        self.ensure(r)
         self.is_out = True
         return 0
 
@@ -288,16 +277,10 @@ cdef class Exchange:
         """Pass 0; raise what *r* means."""
         if r == 0:
             return 0
-        if r == -ENOMEM:
-            raise MemoryError
-        if r == -EMSGSIZE:
-            raise Mistake("the body has more octets than its Content-Length")
-        if r == -EIO:
-            raise Mistake("the file of the response became shorter while it was sent")
-        if r == -ETIMEDOUT:
-            self.trouble = TimeoutError(ETIMEDOUT, "the client reads too slowly")
-        else:
-            self.trouble = OSError(-r, "the client went away")
+        mistake = mistake_in(r)
+        if mistake is not None:
+            raise Mistake(mistake)
+        self.trouble = trouble_with_client(r)
         raise self.trouble
 
     cdef int respond(self, result) except -1:
@@ -351,13 +334,6 @@ cdef class Exchange:
             r = ff_exchange_send_file(self.lane, self.conn, fd, offset, n)
         self.ensure(r)
         return True
-
-
-cdef int transmit(
-    ff_lane *lane, ff_conn *c, const char *data, size_t n, bint is_urgent
-) noexcept nogil:
-    cdef int r = ff_exchange_write(lane, c, data, n)
-    return ff_exchange_flush(lane, c) if r == 0 and is_urgent else r
 
 
 cdef Py_ssize_t size_of(part) except -1:
