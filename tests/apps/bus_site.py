@@ -75,9 +75,9 @@ def through(message: Any) -> Any:
 
 @fastfork.leader
 def lead(stop: threading.Event) -> None:
-    """Lead, and count those who do."""
+    """Lead, and count those who do: never two."""
     led.set(1)
-    heard.append("leads")
+    heard.append("leads" if led.value == 1 else "leads beside another one")
     stop.wait()
     led.set(0)
 

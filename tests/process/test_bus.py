@@ -191,3 +191,28 @@ def test_leader_that_leaves_stops_before_the_next_one_starts(start: Start) -> No
 
     wait_until(lambda: [pid for pid in leaders(server) if pid != first])
     assert say(server, "/state")["leaders"] == 1
+
+
+@pytest.mark.slow
+def test_leader_of_the_old_generation_stops_before_one_of_the_new_starts(start: Start) -> None:
+    server = start("bus_site:app", workers=2)
+    (first,) = wait_until(lambda: leaders(server))
+    old = set(server.workers)
+
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: old.isdisjoint(server.workers) and len(server.workers) == 2)
+
+    (second,) = wait_until(lambda: leaders(server))
+    assert second not in old
+    assert first in old
+
+
+def test_publication_after_a_reload_reaches_every_worker_once(start: Start) -> None:
+    server = start("bus_site:app", workers=2)
+    old = set(server.workers)
+
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: old.isdisjoint(server.workers) and len(server.workers) == 2)
+    say(server, "/publish?topic=note.x&times=3")
+
+    wait_until(lambda: notes(server, 2) == {0: [0, 1, 2], 1: [0, 1, 2]})

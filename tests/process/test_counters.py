@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 
 import pytest
@@ -44,6 +45,18 @@ def test_relieved_workers_give_their_share_back_too(start: Start) -> None:
     wait_until(lambda: server.ask("/") and server.log.count(") exited") >= 2)
 
     wait_until(lambda: sums(server)[2] == 2)
+
+
+def test_what_was_counted_survives_a_reload(start: Start) -> None:
+    server = start("shared:app", workers=2)
+    for _ in range(4):
+        server.ask("/come")
+    old = set(server.workers)
+
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: old.isdisjoint(server.workers) and len(server.workers) == 2)
+
+    assert sums(server) == [5, 0, 2]
 
 
 def test_limit_holds_for_all_workers_together(start: Start) -> None:
