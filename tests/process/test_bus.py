@@ -6,12 +6,28 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fix_cluster import Cluster, Gate, Start
 from fix_processes import wait_until
+
+STUBBORN = """
+import os, threading, time, fastfork
+
+@fastfork.leader
+def lead(stop):
+    with open("leader", "w") as file:
+        file.write(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [open("leader", "rb").read() if os.path.exists("leader") else b""]
+"""
 
 
 def say(server: Cluster, path: str) -> Any:
@@ -191,6 +207,18 @@ def test_leader_that_leaves_stops_before_the_next_one_starts(start: Start) -> No
 
     wait_until(lambda: [pid for pid in leaders(server) if pid != first])
     assert say(server, "/state")["leaders"] == 1
+
+
+@pytest.mark.slow
+def test_leader_that_does_not_stop_ends_with_its_worker(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    server = start("stubborn:app", "--graceful-timeout", "1", workers=2, cwd=tmp_path)
+    first = int(wait_until(lambda: server.ask().decode()))
+
+    os.kill(first, signal.SIGTERM)
+    server.wait_for_log(f"(pid {first}) exited")
+
+    wait_until(lambda: server.ask().decode() not in {"", str(first)})
 
 
 @pytest.mark.slow

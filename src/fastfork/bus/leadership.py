@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ class Leadership:
         if self._stop is not None:
             self._start(duty, self._stop)
 
-    def end(self) -> None:
-        """Tell every duty to stop, and wait until it has."""
+    def end(self, *, within: float) -> bool:
+        """Tell every duty to stop; return whether all have, *within* seconds."""
         if self._stop is not None:
             self._stop.set()
+        deadline = time.monotonic() + within
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _start(self, duty: Duty, stop: Event) -> None:
         from threading import Thread

@@ -73,10 +73,12 @@ class Worker(Endpoint):
         self.link.wait_for_room()
         return True
 
-    def close(self) -> None:
-        """Lead no more; the handlers go on until the process ends."""
-        if self._leadership.duties:
-            self._leadership.end()
+    def close(self, *, within: float) -> None:
+        """Lead no more; the handlers go on until the process ends.
+
+        A duty that has not stopped *within* seconds ends with the process: until then nobody else leads.
+        """
+        if self._leadership.duties and self._leadership.end(within=within):
             self.link.say(RESIGN, 0, "", b"", now=True)
 
     def _run(self) -> None:

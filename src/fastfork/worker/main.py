@@ -133,7 +133,7 @@ def _work(job: Job, *, verdict: int) -> int:
     crew.serve()
     if os.getpid() == own:  # not in a child that the application forked
         hooks.on_worker_stop.run_each(job.slot, on_error=log_error)
-    here.close()
+    here.close(within=within)
     return 0
 
 
