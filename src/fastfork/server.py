@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastfork import app as application
 from fastfork.config.sources import resolve
-from fastfork.config.surroundings import Start, enter
+from fastfork.config.surroundings import Start
 from fastfork.errors import FastforkError, StartError
 from fastfork.slot import worker_slot
 
@@ -55,7 +55,7 @@ def serve(
     """
     _refuse_threads()
     start = Start()
-    enter(settings)
+    start.enter(settings)
     from fastfork.worker.logs import Logs
 
     logs = Logs(settings)

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fix_cluster import Cluster, Gate, Start
+from fix_fds import open_fds
 from fix_load import StartLoad, on_kept_connections, on_new_connections
 from fix_processes import wait_until
 from fix_wire import Connect, Wire, get
@@ -48,6 +50,11 @@ def reload(cluster: Cluster, *, done: int) -> None:
     """Reload and wait until it has been done so many times."""
     cluster.process.send_signal(signal.SIGHUP)
     wait_until(lambda: cluster.log.count("reloaded: generation") == done)
+
+
+def fails_again(cluster: Cluster, seen: int) -> bool:
+    """Whether more reloads than *seen* have failed."""
+    return cluster.log.count("not reloaded") > seen
 
 
 def command(socket: Path) -> subprocess.CompletedProcess[str]:
@@ -204,3 +211,16 @@ def test_no_request_fails_and_no_connection_ends_over_many_reloads(
         reload(cluster, done=done)
 
     assert set(clients.stop()) == {"answered"}
+    wait_until(lambda: len(open_fds(cluster.pid)) <= cluster.fds_of_rest)
+
+
+def test_reloads_that_fail_leave_no_descriptor_behind(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", workers=1, cwd=site.folder)
+
+    for code in ("import nope", "1 / 0", "import nope"):
+        seen = cluster.log.count("not reloaded")
+        site.write("never", before=code)
+        cluster.process.send_signal(signal.SIGHUP)
+        wait_until(partial(fails_again, cluster, seen))
+
+    wait_until(lambda: len(open_fds(cluster.pid)) <= cluster.fds_of_rest)

@@ -19,12 +19,12 @@ def config() -> None:
 
 def _check(**given: Any) -> None:
     from fastfork import app
-    from fastfork.config.surroundings import enter
+    from fastfork.config.surroundings import Start
     from fastfork.worker.identity import identity_of
 
     settings = gather(given).config.settings
     identity_of(settings)
-    enter(settings)
+    Start().enter(settings)
     app.load(settings.app)
     click.echo(f"{settings.app} can be served")
 

@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from fastfork.settings import Settings
 
 
-def enter(settings: Settings) -> None:
-    """Go where the application runs, and take its variables. Raises ConfigError."""
-    if settings.env_file is not None:
-        os.environ.update(files.variables(settings.env_file))
-    os.environ.update(map(files.variable, settings.env))
-    if settings.chdir is not None:
-        _go(settings.chdir)
-
-
 class Surroundings:
     """What there is now, by open descriptor: it can be put back when its path leads elsewhere."""
 
@@ -34,7 +25,9 @@ class Surroundings:
     def restore(self) -> None:
         """Put it back."""
         os.fchdir(self._fd)
-        _take(self._environ, self._path)
+        os.environ.clear()
+        os.environ.update(self._environ)
+        sys.path[:] = self._path
 
     def close(self) -> None:
         """Forget it."""
@@ -42,23 +35,42 @@ class Surroundings:
 
 
 class Start:
-    """What there was when the process started, by path: a link that was moved since is followed."""
+    """Where the process started, by path: a link that was moved since is followed."""
 
     def __init__(self) -> None:
         self._real = os.getcwd()
         shown = os.environ.get("PWD", "")
         is_here = os.path.isabs(shown) and os.path.realpath(shown) == self._real
         self._folder = shown if is_here else self._real
-        self._environ = dict(os.environ)
         self._path = list(sys.path)
+        self._covered: dict[str, str | None] = {}
+        """What variables were before settings changed them; None: not there."""
 
-    def enter(self) -> None:
-        """Go there again. Raises ConfigError."""
+    def enter(self, settings: Settings) -> None:
+        """Go where the application runs, and take its variables. Raises ConfigError."""
+        if settings.env_file is not None:
+            self._set(files.variables(settings.env_file))
+        self._set(dict(map(files.variable, settings.env)))
+        if settings.chdir is not None:
+            _go(settings.chdir)
+
+    def enter_again(self) -> None:
+        """Go back to the start, without the variables of any settings. Raises ConfigError."""
         _go(self._folder)
+        # One by one: what the master has taken out of the environment stays out.
+        for name, value in self._covered.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         here = os.getcwd()
-        path = [here if entry == self._real else entry for entry in self._path]
-        _take(self._environ, path)
+        sys.path[:] = [here if entry == self._real else entry for entry in self._path]
         importlib.invalidate_caches()
+
+    def _set(self, variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            self._covered.setdefault(name, os.environ.get(name))
+            os.environ[name] = value
 
 
 def _go(folder: str) -> None:
@@ -66,9 +78,3 @@ def _go(folder: str) -> None:
         os.chdir(folder)
     except OSError as error:
         raise ConfigError(f"chdir: can't enter {folder!r}: {error.strerror}") from None
-
-
-def _take(environ: dict[str, str], path: list[str]) -> None:
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.path[:] = path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from fastfork.config.surroundings import Start, Surroundings, enter
+from fastfork.config.surroundings import Start, Surroundings
 from fastfork.errors import FastforkError
 from fastfork.settings import Settings, table
 from fastfork.worker.identity import Identity, identity_of
@@ -111,11 +111,11 @@ class Reloads:
         self._next(reload, list(self._slots))
 
     def _renew(self) -> tuple[Generation, list[str]]:
-        self._start.enter()
+        self._start.enter_again()
         settings, fixed = self.generation.settings, list[str]()
         if self._read is not None:
             settings, fixed = fresh_settings(settings, self._read())
-        enter(settings)
+        self._start.enter(settings)
         self._newest += 1
         return generation_of(settings, number=self._newest), fixed
 
