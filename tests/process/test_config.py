@@ -52,7 +52,10 @@ def test_show_tells_every_value_and_where_it_came_from(tmp_path: Path) -> None:
         "--backlog",
         "64",
         cwd=tmp_path,
-        env={"GUNICORN_CMD_ARGS": "-w 3 -t 9 --worker-tmp-dir /dev/shm", "FASTFORK_TIMEOUT": "8"},
+        env={
+            "GUNICORN_CMD_ARGS": "-w 3 -t 9 --preload --worker-tmp-dir /dev/shm",
+            "FASTFORK_TIMEOUT": "8",
+        },
     )
 
     found = {name: (one["value"], one["origin"]) for name, one in json.loads(shown.stdout).items()}
