@@ -13,14 +13,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fastfork.errors import AppImportError, AppNotFound
+from fastfork.interface import CALLED, candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType, TracebackType
 
 _DEFAULT_NAMES = ("application", "app")
-_CO_COROUTINE = 0x80
-_CO_ASYNC_GENERATOR = 0x200
 
 
 def load(text: str) -> Callable[..., Any]:
@@ -45,10 +44,10 @@ def check(found: Any, *, name: str) -> Callable[..., Any]:
     if not callable(found):
         kind = type(found).__name__
         raise AppNotFound(f"{name!r} is not an application: a {kind} can't be called")
-    if _is_async(found):
-        raise AppNotFound(
-            f"{name!r} is asynchronous (ASGI); this version of fastfork serves WSGI applications only"
-        )
+    kinds = candidates(found)
+    if kinds != ("wsgi",):
+        kind = " or ".join(CALLED[kind] for kind in kinds) or "asynchronous, but no handler we know"
+        raise AppNotFound(f"{name!r} is {kind}; this version of fastfork serves WSGI only")
     application: Callable[..., Any] = found
     return application
 
@@ -162,19 +161,6 @@ def _close(wanted: str, names: list[str]) -> list[str]:
     from difflib import get_close_matches
 
     return get_close_matches(wanted, names, n=2)
-
-
-def _is_async(found: Any) -> bool:
-    while hasattr(found, "func") and type(found).__name__ == "partial":
-        found = found.func
-    if isinstance(found, type):
-        return False
-    return _is_async_function(found) or _is_async_function(type(found).__call__)
-
-
-def _is_async_function(function: Any) -> bool:
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & (_CO_COROUTINE | _CO_ASYNC_GENERATOR))
 
 
 def failed(doing: str, error: BaseException) -> AppImportError:

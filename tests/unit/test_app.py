@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -231,8 +232,26 @@ class AsyncHeir(AsyncInstance):
     "found", [coroutine_application, AsyncInstance(), AsyncHeir(), AsyncInstance().__call__]
 )
 def test_asynchronous_application_is_refused_as_asgi(found: Any) -> None:
-    with pytest.raises(AppNotFound, match="'web' is asynchronous"):
+    with pytest.raises(AppNotFound, match="'web' is an ASGI application"):
         check(found, name="web")
+
+
+async def either(*args: Any) -> None:
+    """Look like an ASGI application, and like a stream handler."""
+
+
+def test_an_ambiguous_handler_is_refused_with_both_names() -> None:
+    with pytest.raises(AppNotFound, match=r"is a stream handler, .* or an ASGI application, "):
+        check(either, name="web")
+
+
+class Echo(asyncio.Protocol):
+    """Looks like a class that PEP 3333 would allow."""
+
+
+def test_a_protocol_is_not_taken_for_an_application() -> None:
+    with pytest.raises(AppNotFound, match="'web' is a factory of asyncio protocols"):
+        check(Echo, name="web")
 
 
 class Iterating:

@@ -1,0 +1,82 @@
+"""Which kind of handler an object is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial, wraps
+from typing import Any
+
+import pytest
+
+from fastfork.interface import candidates
+
+
+def wsgi(environ: Any, start_response: Any) -> Any: ...
+async def asgi(scope: Any, receive: Any, send: Any) -> None: ...
+async def stream(reader: Any, writer: Any) -> None: ...
+async def greedy(*args: Any) -> None: ...
+async def with_option(reader: Any, writer: Any, limit: int = 0) -> None: ...
+async def with_keyword(scope: Any, receive: Any, send: Any, *, debug: bool = False) -> None: ...
+async def with_four(a: Any, b: Any, c: Any, d: Any) -> None: ...
+
+
+async def generator(scope: Any, receive: Any, send: Any) -> AsyncIterator[None]:
+    yield
+
+
+@wraps(asgi)
+async def wrapped(*args: Any) -> None: ...
+
+
+class Framework:
+    """Look like Starlette."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    async def handle(self, reader: Any, writer: Any) -> None: ...
+
+
+class Site:
+    """Look like Flask."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any: ...
+
+
+class PerRequest:
+    """A class whose instances are responses (PEP 3333)."""
+
+    def __init__(self, environ: Any, start_response: Any) -> None: ...
+
+
+class Echo(asyncio.Protocol): ...
+
+
+HANDLERS = {
+    "function": (wsgi, ("wsgi",)),
+    "lambda": (lambda environ, start_response: [], ("wsgi",)),
+    "builtin": (print, ("wsgi",)),
+    "instance": (Site(), ("wsgi",)),
+    "class": (PerRequest, ("wsgi",)),
+    "coroutine function": (asgi, ("asgi",)),
+    "instance with async call": (Framework(), ("asgi",)),
+    "class with async call": (Framework, ("wsgi",)),
+    "wrapper that says what it wraps": (wrapped, ("asgi",)),
+    "with a keyword of its own": (with_keyword, ("asgi",)),
+    "stream": (stream, ("stream",)),
+    "bound method": (Framework().handle, ("stream",)),
+    "partial": (partial(asgi, {}), ("stream",)),
+    "partial of a partial": (partial(partial(with_four, 1)), ("asgi",)),
+    "protocol": (Echo, ("protocol",)),
+    "any number of arguments": (greedy, ("stream", "asgi")),
+    "a third that may be left out": (with_option, ("stream", "asgi")),
+    "four arguments": (with_four, ()),
+    "async generator": (generator, ()),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), HANDLERS.values(), ids=HANDLERS.keys())
+def test_a_handler_is_told_from_the_arguments_it_takes(
+    found: Any, expected: tuple[str, ...]
+) -> None:
+    assert candidates(found) == expected
