@@ -10,4 +10,5 @@ pytest_plugins = [
     "fix_cluster",
     "fix_load",
     "fix_control",
+    "fix_services",
 ]

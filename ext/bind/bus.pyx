@@ -9,16 +9,21 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t
 from libc.stdlib cimport free
 
 from c_bus cimport (
+    FF_HUB_BRIDGE,
     FF_FRAME_PART,
     FF_FRAME_RAW,
     FF_FRAME_TOPIC_MAX,
     FF_MESSAGE_MAX,
+    FF_SLOT_ELSEWHERE,
     FF_SLOT_MASTER,
     ff_asker,
+    ff_buffer_append,
     ff_clock_us,
     ff_frame,
     ff_hub,
     ff_hub_dropped,
+    ff_hub_join,
+    ff_hub_leave,
     ff_hub_say,
     ff_hub_take,
     ff_inbox,
@@ -50,6 +55,8 @@ cdef extern from "Python.h":
 OVERFLOWS = ("drop-oldest", "drop-new", "block")
 
 MASTER = FF_SLOT_MASTER
+ELSEWHERE = FF_SLOT_ELSEWHERE
+PART = FF_FRAME_PART
 MESSAGE_MAX = FF_MESSAGE_MAX
 
 
@@ -92,6 +99,41 @@ cdef list heard(ff_inbox *inbox):
         r = ff_inbox_next(inbox, &m)
     check(r)
     return messages
+
+
+def framed(int kind, int flags, str topic, bytes octets, uint32_t id=0):
+    cdef ff_frame frame
+    cdef const char *name = begin(&frame, kind, flags, topic)
+    cdef const char *data = PyBytes_AS_STRING(octets)
+    cdef uint32_t part, sent = 0
+    cdef list frames = []
+    if PyBytes_GET_SIZE(octets) > FF_MESSAGE_MAX:
+        raise ValueError(f"a message has at most {FF_MESSAGE_MAX} octets")
+    frame.id = id
+    frame.total = PyBytes_GET_SIZE(octets)
+    while True:
+        part = min(frame.total - sent, <uint32_t>FF_FRAME_PART)
+        frame.offset = sent
+        frame.size = frame.topic_size + part
+        frames.append(PyBytes_FromStringAndSize(<char *>&frame, sizeof(frame)))
+        frames.append(PyBytes_FromStringAndSize(name, frame.topic_size))
+        frames.append(PyBytes_FromStringAndSize(data + sent, part))
+        sent += part
+        if sent >= frame.total:
+            return b"".join(frames)
+
+
+cdef class Inbox:
+    cdef ff_inbox inbox
+
+    def __dealloc__(self):
+        ff_inbox_close(&self.inbox)
+
+    def feed(self, bytes octets):
+        check(ff_buffer_append(
+            &self.inbox.bytes, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets)
+        ))
+        return heard(&self.inbox)
 
 
 cdef class Link:
@@ -226,6 +268,14 @@ cdef class Post:
     def hear(self):
         check(ff_hub_take(self.hub, &self.inbox))
         return heard(&self.inbox)
+
+    def join_bridge(self):
+        cdef int ends[4]
+        check(ff_hub_join(self.hub, FF_HUB_BRIDGE, FF_SLOT_ELSEWHERE, ends))
+        return tuple([ends[i] for i in range(4)])
+
+    def leave_bridge(self):
+        ff_hub_leave(self.hub, FF_HUB_BRIDGE)
 
     @property
     def dropped(self):

@@ -14,6 +14,7 @@ cdef extern from "frame.h" nogil:
         FF_FRAME_TOPIC_MAX
         FF_MESSAGE_MAX
         FF_SLOT_MASTER
+        FF_SLOT_ELSEWHERE
 
     struct ff_frame:
         uint32_t size
@@ -33,8 +34,13 @@ cdef extern from "inbox.h" nogil:
         const char *topic
         const char *bytes
 
-    struct ff_inbox:
+    struct ff_buffer:
         pass
+
+    struct ff_inbox:
+        ff_buffer bytes
+
+    int ff_buffer_append(ff_buffer *b, const void *octets, size_t n)
 
     int ff_inbox_next(ff_inbox *inbox, ff_message *out)
     void ff_inbox_close(ff_inbox *inbox)
@@ -65,6 +71,9 @@ cdef extern from "link.h" nogil:
 
 
 cdef extern from "hub.h" nogil:
+    enum:
+        FF_HUB_BRIDGE
+
     struct ff_hub:
         size_t limit
         ff_overflow policy

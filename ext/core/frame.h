@@ -18,7 +18,7 @@ enum ff_frame_kind {
     FF_FRAME_FAIL, /* likewise: there is no answer, `flags` says why (enum ff_frame_failure) */
     /* from a worker to the hub; the topic is the pattern or name */
     FF_FRAME_SUBSCRIBE,
-    FF_FRAME_RESPOND,
+    FF_FRAME_RESPOND,   /* the hub tells it the bridge, too */
     FF_FRAME_READY,     /* its handlers run */
     FF_FRAME_CANDIDATE, /* it would lead */
     FF_FRAME_RESIGN,    /* it leads no more */
@@ -27,14 +27,23 @@ enum ff_frame_kind {
     FF_FRAME_KINDS
 };
 
-enum ff_frame_failure { FF_FAIL_NOBODY, FF_FAIL_FULL, FF_FAIL_DIED, FF_FAIL_RAISED };
+enum ff_frame_failure {
+    FF_FAIL_NOBODY,
+    FF_FAIL_FULL,
+    FF_FAIL_DIED,
+    FF_FAIL_RAISED,
+    /* by the bridge; the message says why, as with RAISED */
+    FF_FAIL_AWAY, /* the other servers can't be reached */
+    FF_FAIL_LOST  /* the way to the one that was asked broke */
+};
 
 enum {
     FF_FRAME_RAW = 1, /* flag: the message is octets, not msgpack */
     FF_FRAME_TOPIC_MAX = 255,
     FF_FRAME_PART = 1 << 16, /* octets of a message in one frame, at most */
     FF_MESSAGE_MAX = 1 << 26,
-    FF_SLOT_MASTER = 0xffff
+    FF_SLOT_MASTER = 0xffff,
+    FF_SLOT_ELSEWHERE = 0xfffe /* another server: who said it, the bridge does not tell */
 };
 
 struct ff_frame {
@@ -42,7 +51,8 @@ struct ff_frame {
     uint8_t kind, flags, topic_size, unused;
     uint16_t slot, link; /* who says it; the hub writes them */
     uint16_t to, unused_too;
-    uint32_t id; /* of a request; the hub gives it another one on the way */
+    uint32_t id; /* of a request; the hub gives it another one on the way. Of publications to the
+                    bridge: a number */
     /* which part of the message this is: all of it, if it begins at 0 and is as long as `total` */
     uint32_t offset, total;
 };

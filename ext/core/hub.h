@@ -8,7 +8,11 @@
  * (bulk: the hub stops reading it while a receiver is behind), what it is told (down), and the
  * answers that it waits for (replies: read by who asked, whatever its handlers do). The master has
  * a link without pipes: what is said to it waits until it is taken out. The hub believes a worker
- * nothing but what it says: who it is follows from the pipe. */
+ * nothing but what it says: who it is follows from the pipe.
+ *
+ * The bridge is a process with a link like a worker's, behind which other servers are. It is told
+ * every publication but its own, which names are responded to here, and requests that nobody here
+ * responds to. */
 #ifndef FF_HUB_H
 #define FF_HUB_H
 
@@ -17,7 +21,12 @@
 #include "page.h"
 #include "poller.h"
 
-enum { FF_HUB_TAG = 5, FF_HUB_MASTER = FF_LANES_MAX, FF_HUB_LINKS = FF_LANES_MAX + 1 };
+enum {
+    FF_HUB_TAG = 5,
+    FF_HUB_BRIDGE = FF_LANES_MAX, /* links of workers are numbered as their first lanes */
+    FF_HUB_MASTER,
+    FF_HUB_LINKS
+};
 
 /* A reader that has taken nothing for so long is not waited for. */
 enum { FF_HUB_DEAF_MS = 1000 };
@@ -67,7 +76,8 @@ struct ff_hub {
     uint32_t version;
     uint32_t dirty, held; /* how many are */
     uint32_t turn;
-    int leader; /* link; -1: none */
+    int leader;      /* link; -1: none */
+    uint32_t across; /* publications that the bridge should have got */
     uint32_t requests, free_request;
     struct ff_hub_request *request;
     uint64_t dropped; /* at links that are gone, or that nobody wanted */

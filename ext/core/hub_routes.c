@@ -82,6 +82,19 @@ static uint32_t next_of(const uint64_t *links, uint32_t i)
     return FF_HUB_LINKS;
 }
 
+/* To the bridge, unless it comes from there: with a number, so that one that is dropped is missed.
+ */
+static void put_across(struct ff_hub *h, const struct ff_frame *f, const char *topic,
+                       const char *part)
+{
+    struct ff_frame numbered = *f;
+    if (f->link == FF_HUB_BRIDGE)
+        return;
+    h->across += ff_frame_is_last(f);
+    numbered.id = h->across;
+    put(h, FF_HUB_BRIDGE, DOWN, &numbered, topic, part);
+}
+
 static bool publish(struct ff_hub *h, const struct ff_frame *f, const char *topic, const char *part,
                     bool may_wait)
 {
@@ -90,7 +103,10 @@ static bool publish(struct ff_hub *h, const struct ff_frame *f, const char *topi
         if (is_behind(h, i, DOWN, f))
             return false;
     for (uint32_t i = next_of(links, 0); i < FF_HUB_LINKS; i = next_of(links, i + 1))
-        put(h, i, DOWN, f, topic, part);
+        if (i == FF_HUB_BRIDGE)
+            put_across(h, f, topic, part);
+        else
+            put(h, i, DOWN, f, topic, part);
     return true;
 }
 
@@ -162,9 +178,9 @@ static void fail(struct ff_hub *h, uint32_t link, uint32_t id, enum ff_frame_fai
         put(h, link, REPLIES, &f, NULL, NULL);
 }
 
-/* Who answers next: of those that do, the one with the fewest at hand, by turns; the master last.
- */
-static uint32_t responder(struct ff_hub *h, const char *name, size_t n)
+/* Who answers next: of those that do, the one with the fewest at hand, by turns; then the master,
+ * then other servers. */
+static uint32_t responder(struct ff_hub *h, uint32_t from, const char *name, size_t n)
 {
     uint32_t best = GONE;
     for (uint32_t step = 1; step <= h->links; step++) {
@@ -177,12 +193,14 @@ static uint32_t responder(struct ff_hub *h, const char *name, size_t n)
         h->turn = best;
     else if (is_listed(&h->link[FF_HUB_MASTER]->names, name, n, true))
         best = FF_HUB_MASTER;
+    else if (from != FF_HUB_BRIDGE && h->link[FF_HUB_BRIDGE] && h->link[FF_HUB_BRIDGE]->is_ready)
+        best = FF_HUB_BRIDGE;
     return best;
 }
 
 static void begin_request(struct ff_hub *h, struct ff_frame *f, const char *topic)
 {
-    uint32_t id, to = responder(h, topic, f->topic_size);
+    uint32_t id, to = responder(h, f->link, topic, f->topic_size);
     h->link[f->link]->bulk_to = UINT32_MAX;
     if (to == GONE || new_request(h, &id) < 0) {
         fail(h, f->link, f->id, to == GONE ? FF_FAIL_NOBODY : FF_FAIL_FULL);
@@ -270,6 +288,27 @@ void ff_hub_forget(struct ff_hub *h, uint32_t i)
     elect(h);
 }
 
+/* ---- the bridge ---- */
+
+/* Tells the bridge that a name is responded to here. */
+static void tell_name(struct ff_hub *h, const char *name, uint8_t n)
+{
+    struct ff_frame f = {.kind = FF_FRAME_RESPOND, .size = n, .topic_size = n};
+    if (h->link[FF_HUB_BRIDGE] && h->link[FF_HUB_BRIDGE]->is_ready)
+        put(h, FF_HUB_BRIDGE, DOWN, &f, name, NULL);
+}
+
+static void tell_names(struct ff_hub *h)
+{
+    for (uint32_t i = 0; i < FF_HUB_LINKS; i++) {
+        const struct ff_buffer *names = h->link[i] ? &h->link[i]->names : NULL;
+        if (names)
+            for (const char *at = names->data + names->start; at < names->data + names->end;
+                 at += 1 + (unsigned char)*at)
+                tell_name(h, at + 1, (unsigned char)*at);
+    }
+}
+
 /* ---- all of them ---- */
 
 static void enlist(struct ff_hub *h, struct ff_buffer *list, const char *topic, uint8_t n)
@@ -302,9 +341,12 @@ bool ff_hub_route(struct ff_hub *h, struct ff_frame *f, const char *topic, const
         return true;
     case FF_FRAME_RESPOND:
         enlist(h, &link->names, topic, f->topic_size);
+        tell_name(h, topic, f->topic_size);
         return true;
     case FF_FRAME_READY:
         link->is_ready = true;
+        if (f->link == FF_HUB_BRIDGE)
+            tell_names(h);
         return true;
     default:
         if (f->kind != FF_FRAME_LEAD)

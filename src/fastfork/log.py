@@ -37,6 +37,14 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+def without_password(url: str) -> str:
+    """Return *url* as it may be shown."""
+    scheme, mark, rest = url.partition("://")
+    place, at, host = rest.rpartition("@")
+    user = place.partition(":")[0]
+    return f"{scheme}{mark}{user}:***{at}{host}" if at else url
+
+
 class LogFile:
     """A file that lines are appended to, by every process that has inherited it."""
 

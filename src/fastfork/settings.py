@@ -240,6 +240,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"metavar": "LIST"},
         ),
     ] = "127.0.0.1,::1"
+    bus: Annotated[
+        Annotated[str, Meta(pattern=r"^(local|(rediss?|unix)://.+)$")],
+        Meta(
+            description="how far the bus reaches: local, or to all servers at a Redis broker,"
+            " redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// with TLS, unix://PATH (extra: redis)",
+            extra={"metavar": "local|URL"},
+        ),
+    ] = "local"
+    bus_channel: Annotated[
+        str | None,
+        Meta(
+            description="servers that have broker, database and this name in common share a bus"
+            " (default: the application, as it is named here)",
+            extra={"metavar": "NAME"},
+        ),
+    ] = None
     bus_queue: Annotated[
         int,
         Meta(

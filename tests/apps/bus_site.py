@@ -18,6 +18,7 @@ heard: list[Any] = []
 led = fastfork.Gauge("leaders")
 
 
+@bus.subscribe("fastfork.gap")
 @bus.subscribe("note.*")
 def note(topic: str, message: Any, sender: int | str) -> None:
     """Remember what was said."""

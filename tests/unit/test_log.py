@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastfork.errors import ConfigError
-from fastfork.log import ErrorStream, Log, LogFile, escape, stream_to
+from fastfork.log import ErrorStream, Log, LogFile, escape, stream_to, without_password
 
 
 def log_at(path: Path | str) -> LogFile:
@@ -191,3 +191,16 @@ def test_error_stream_takes_lines_as_the_wsgi_standard_asks(tmp_path: Path) -> N
 
     file.close()
     assert (tmp_path / "log").read_bytes() == b"one\ntwo\n\\ud800\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("redis://:se@cret@host/1", "redis://:***@host/1"),
+        ("rediss://shop:secret@host", "rediss://shop:***@host"),
+        ("local", "local"),
+    ],
+)
+def test_password_in_a_url_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

@@ -8,6 +8,12 @@ from fastfork._native.dispatcher import Dispatcher
 MASTER: int
 """The slot number that stands for the master."""
 
+ELSEWHERE: int
+"""The slot number that stands for another server."""
+
+PART: int
+"""Octets of a message that go in one piece, at most."""
+
 MESSAGE_MAX: int
 """Octets of a message, at most."""
 
@@ -19,6 +25,21 @@ def packed(message: object) -> tuple[int, bytes]:
 
     Raises TypeError for what msgpack can't hold.
     """
+
+def framed(
+    kind: int,
+    flags: int,
+    topic: str,
+    octets: bytes,
+    id: int = 0,  # noqa: A002
+) -> bytes:
+    """Return a message as it goes through a pipe of the bus. Raises ValueError, as `Link.say`."""
+
+class Inbox:
+    """What came through one pipe, for who reads it itself."""
+
+    def feed(self, octets: bytes) -> list[Message]:
+        """Return the messages that *octets* complete. Raises OSError (EPROTO) for what is no frame."""
 
 class Link:
     """A worker's end. `say` and `request` are safe in every thread, `hear` is for one."""
@@ -86,6 +107,12 @@ class Post:
 
     def hear(self) -> list[Message]:
         """Return what was said to the master."""
+
+    def join_bridge(self) -> tuple[int, ...]:
+        """As `Dispatcher.join`, for the bridge to other servers. Raises OSError."""
+
+    def leave_bridge(self) -> None:
+        """The bridge is gone: who asked somebody behind it is told."""
 
     @property
     def dropped(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.msgpack import Decoder
 
-from fastfork._native.bus import MASTER, packed
+from fastfork._native.bus import ELSEWHERE, MASTER, packed
 from fastfork.errors import BusFailed, BusFull, BusTimeout, BusUnavailable
 
 if TYPE_CHECKING:
@@ -21,7 +22,20 @@ PUBLISH, SEND, REQUEST, REPLY, FAIL, SUBSCRIBE, RESPOND, READY, CANDIDATE, RESIG
 )
 
 RAW = 1
-_NOBODY, _FULL, _DIED, _RAISED = range(4)
+
+
+class Failure(IntEnum):
+    """Why there is no answer; by enum ff_frame_failure."""
+
+    NOBODY = 0
+    FULL = 1
+    DIED = 2
+    RAISED = 3
+    AWAY = 4
+    LOST = 5
+
+
+_SENDERS: dict[int, int | str] = {MASTER: "master", ELSEWHERE: "elsewhere"}
 
 _decode = Decoder().decode
 
@@ -67,7 +81,7 @@ class Endpoint:
         for kind, flags, slot, number, topic, octets in messages:
             try:
                 if kind <= SEND:
-                    sender = slot if slot != MASTER else "master"
+                    sender = _SENDERS.get(slot, slot)
                     for handler in found.get(topic) or find(topic):
                         handler(topic, octets if flags & RAW else decode(octets), sender)
                 elif kind == REQUEST:
@@ -82,10 +96,10 @@ class Endpoint:
             flags, octets = packed(self.handlers.responders[topic](message))
             if self.mouth.say(REPLY, flags, "", octets, id=number, now=True):
                 return
-            why, told = _FULL, b""
+            why, told = Failure.FULL, b""
         except Exception as error:
             self._on_error(f"bus: the responder {topic!r}", error)
-            why, told = _RAISED, f"{type(error).__name__}: {error}".encode()[:1000]
+            why, told = Failure.RAISED, f"{type(error).__name__}: {error}".encode()[:1000]
         self.mouth.say(FAIL, why, "", told, id=number, now=True)
 
 
@@ -107,12 +121,16 @@ def ask(link: Link, name: str, message: Any, timeout: float | None) -> Any:
 
 
 def _failure(why: int, name: str, told: str) -> Exception:
-    if why == _NOBODY:
+    if why == Failure.NOBODY:
         return BusUnavailable(f"no worker responds to {name!r}: is there an @bus.responder for it?")
-    if why == _FULL:
+    if why == Failure.FULL:
         return BusFull(
             f"too many messages wait already for who responds to {name!r}, or for its answer"
         )
-    if why == _DIED:
+    if why == Failure.DIED:
         return BusFailed(f"the worker that worked on the request to {name!r} died")
+    if why == Failure.AWAY:
+        return BusUnavailable(f"no worker here responds to {name!r}, and of other servers: {told}")
+    if why == Failure.LOST:
+        return BusFailed(f"the answer to the request to {name!r} is lost: {told}")
     return BusFailed(f"{name!r} raised {told}")

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from fastfork.settings import Settings
 
 
-def open_post(dispatcher: Dispatcher, settings: Settings, *, log: Log) -> Callable[[], None]:
-    """Make this process the middle of the bus; return what is to be called when it has mail."""
+def open_post(
+    dispatcher: Dispatcher, settings: Settings, *, log: Log
+) -> tuple[Post, Callable[[], None]]:
+    """Make this process the middle of the bus; return it, and what is to be called when it has mail."""
     post = Post(dispatcher, limit=settings.bus_queue, overflow=settings.bus_overflow)
 
     def tell(what: str, error: BaseException) -> None:
@@ -28,4 +30,4 @@ def open_post(dispatcher: Dispatcher, settings: Settings, *, log: Log) -> Callab
     endpoint = Endpoint(post, bus.handlers_of(master=True), on_error=tell)
     bus.enter(endpoint)
     endpoint.announce()
-    return lambda: endpoint.deliver(post.hear())
+    return post, lambda: endpoint.deliver(post.hear())

@@ -9,6 +9,7 @@ import click
 
 from fastfork.cli.control import Command
 from fastfork.cli.options import gather, parameters
+from fastfork.log import without_password
 from fastfork.settings import table
 
 
@@ -32,6 +33,7 @@ def _check(**given: Any) -> None:
 def _show(*, as_json: bool, **given: Any) -> None:
     settings, origins = gather(given).config
     rows = {row.name: getattr(settings, row.name) for row in table()}
+    rows["bus"] = without_password(settings.bus)
     if as_json:
         shown = {
             name: {"value": value, "origin": origins.get(name, "default")}

@@ -97,7 +97,18 @@ def summary(status: dict[str, Any]) -> list[str]:
         life,
         load,
         f"connections: {conns}",
+        *([_bus(status["broker"])] if status["broker"] else []),
     ]
+
+
+def _bus(broker: dict[str, Any]) -> str:
+    others = f"{broker['servers']} other server{'' if broker['servers'] == 1 else 's'}"
+    now = (
+        f"connected with {others}"
+        if broker["is_up"]
+        else f"AWAY ({broker['why']}), messages stay on this server"
+    )
+    return f"bus: {broker['url']}, {now}; {broker['carried']} sent across, {broker['lost']} lost"
 
 
 def lines_of(status: dict[str, Any]) -> list[str]:

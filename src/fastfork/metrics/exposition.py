@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from fastfork.metrics.snapshot import SlotView, Snapshot, Times
+    from fastfork.metrics.snapshot import BrokerView, SlotView, Snapshot, Times
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -95,6 +95,7 @@ class _Server:
         for reason, count in found.ends.items():
             worker_ends.add_metric([reason], count)
         yield worker_ends
+        yield from _broker(found.broker)
         states = Counter(view.state for view in found.slots)
         yield _by("workers", "Workers now", "state", {state: states[state] for state in _STATES})
         yield _by("backlog", "Connections in the kernel's queue", "listener", found.backlog)
@@ -133,6 +134,19 @@ def _by(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
     for key, value in values.items():
         family.add_metric([key], value)
     return family
+
+
+def _broker(view: BrokerView | None) -> Iterator[Metric]:
+    if view is None:
+        return
+    yield _gauge("bus_broker_up", "Whether the broker is there", float(view.is_up))
+    yield _gauge("bus_servers", "Other servers behind it", view.servers)
+    yield CounterMetricFamily(
+        "fastfork_bus_carried", "Publications sent across", value=view.carried
+    )
+    yield CounterMetricFamily(
+        "fastfork_bus_lost", "Messages that did not get across", value=view.lost
+    )
 
 
 def _slots(views: Iterable[SlotView]) -> Iterator[Metric]:

@@ -63,6 +63,22 @@ class SlotView(msgspec.Struct, kw_only=True):
     cpu_seconds: float
 
 
+class BrokerView(msgspec.Struct, kw_only=True):
+    """The broker that connects this server with others."""
+
+    url: str = ""
+    """Without its password."""
+    is_up: bool = False
+    why: str = ""
+    """Why it is away, if it is."""
+    servers: int = 0
+    """Others that can be reached."""
+    carried: int = 0
+    """Publications of this server that went across."""
+    lost: int = 0
+    """Messages that did not."""
+
+
 class Snapshot(msgspec.Struct, kw_only=True):
     """A server."""
 
@@ -104,4 +120,6 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Of the master."""
     error_log: str | None
     access_log: str | None
+    broker: BrokerView | None
+    """None: the bus ends with this server."""
     slots: list[SlotView]

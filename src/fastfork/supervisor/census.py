@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fastfork._native.dispatcher import Dispatcher
+    from fastfork.metrics.snapshot import BrokerView
     from fastfork.settings import Settings
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
@@ -70,6 +71,7 @@ class Census:
         listeners: Sequence[Listener],
         logs: Logs,
         state: Callable[[], str],
+        broker: Callable[[], BrokerView | None],
     ) -> None:
         self._settings = settings
         self._name = name
@@ -78,6 +80,7 @@ class Census:
         self._listeners = listeners
         self._logs = logs
         self._state = state
+        self._broker = broker
         self._began = time.monotonic()
         self._marks: dict[int, _Mark] = {}
         """By pid; 0 is the server as a whole."""
@@ -123,6 +126,7 @@ class Census:
             cpu_seconds=cpu,
             error_log=self._logs.error.file.path,
             access_log=self._logs.access_path,
+            broker=self._broker(),
             slots=slots,
         )
 

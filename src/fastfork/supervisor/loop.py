@@ -21,6 +21,7 @@ from fastfork.errors import FastforkError, StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
 from fastfork.supervisor.binds import FdBind, parse_bind
+from fastfork.supervisor.bridge import Bridge
 from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
@@ -121,7 +122,11 @@ class Master:
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
-            self._acts[MAIL] = open_post(self._dispatcher, settings, log=self._log)
+            post, self._acts[MAIL] = open_post(self._dispatcher, settings, log=self._log)
+            self._bridge = Bridge(
+                settings, post=post, logs=self._logs, watch=self._watch, unwatch=self._unwatch
+            )
+            stack.callback(self._bridge.end)
             self._reliefs = Reliefs(
                 settings,
                 dispatcher=self._dispatcher,
@@ -203,6 +208,7 @@ class Master:
         for slot in self._slots:
             if slot.due is not None and slot.due <= now:
                 self._refill(slot)
+        self._bridge.look()
         self._reliefs.look()
         self._timeouts.look([worker for _, worker in self._everyone()])
         if self._rotation.look(worker.pid for _, worker in self._everyone()):
@@ -221,6 +227,7 @@ class Master:
 
     def _patience(self) -> float | None:
         lookers = (
+            self._bridge,
             self._reliefs,
             self._timeouts,
             self._rotation,
@@ -371,6 +378,7 @@ class Master:
             listeners=self._listeners,
             logs=self._logs,
             state=self._state,
+            broker=lambda: self._bridge.view,
             relieve=self._reliefs.relieve,
             reload=self._reload,
             stop=self._stop,
@@ -467,6 +475,7 @@ class Master:
         self._give_logs()
         for _, worker in self._everyone():
             worker.kill(signal.SIGUSR1)
+        self._bridge.kill(signal.SIGUSR1)
 
     def _give_logs(self) -> None:
         self._identity.give(file.fd for file in self._logs.files if file.path is not None)

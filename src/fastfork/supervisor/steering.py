@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastfork._native.dispatcher import Dispatcher
     from fastfork.control.server import Watch
+    from fastfork.metrics.snapshot import BrokerView
     from fastfork.settings import Settings
     from fastfork.supervisor.commands import Relieve, Reload
     from fastfork.supervisor.listeners import Listener
@@ -36,6 +37,7 @@ class Steering:
         listeners: Sequence[Listener],
         logs: Logs,
         state: Callable[[], str],
+        broker: Callable[[], BrokerView | None],
         relieve: Relieve,
         reload: Reload,
         stop: Callable[[str], None],
@@ -53,6 +55,7 @@ class Steering:
             listeners=listeners,
             logs=logs,
             state=state,
+            broker=broker,
         )
         self._commands = Commands(
             census=self._census,

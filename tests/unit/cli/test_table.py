@@ -41,6 +41,7 @@ STATUS: dict[str, Any] = {
     "waited_p99": None,
     "connections": {"running": 1, "at_workers": 2},
     "lines_lost": 0,
+    "broker": None,
     "slots": [VIEW],
 }
 
@@ -79,3 +80,22 @@ def test_status_is_a_table_with_the_last_ends_below() -> None:
 
 def test_lost_lines_of_the_log_are_told() -> None:
     assert lines_of({**STATUS, "lines_lost": 3})[-1] == "3 log lines lost"
+
+
+def test_broker_is_told_with_its_state() -> None:
+    broker = {
+        "url": "redis://host",
+        "is_up": True,
+        "why": "",
+        "servers": 1,
+        "carried": 7,
+        "lost": 2,
+    }
+    away = {**broker, "is_up": False, "why": "refused"}
+
+    told = [lines_of({**STATUS, "broker": one})[4] for one in (broker, away)]
+
+    assert told == [
+        "bus: redis://host, connected with 1 other server; 7 sent across, 2 lost",
+        "bus: redis://host, AWAY (refused), messages stay on this server; 7 sent across, 2 lost",
+    ]
