@@ -73,11 +73,13 @@ class Redis:
             self._process.kill()
 
     def ask(self, *words: str) -> str:
-        """Return the first line of what it answers to a command; "" if it does not run."""
+        """Return the first line of its answer to a command in our database; "" if it does not run."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as sock:
-                sock.sendall((" ".join(words) + "\r\n").encode())
-                return sock.makefile("rb").readline().decode().strip()
+                sock.sendall((f"SELECT 3\r\n{' '.join(words)}\r\n").encode())
+                answers = sock.makefile("rb")
+                answers.readline()
+                return answers.readline().decode().strip()
         except OSError:
             return ""
 

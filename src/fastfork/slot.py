@@ -1,8 +1,11 @@
-"""The slot of this worker: a number that a replacement inherits, unlike a pid."""
+"""What a worker knows of its place: its slot, a number that a replacement inherits, and the broker."""
 
 from __future__ import annotations
 
+import os
+
 _slot: int | None = None
+_broker: tuple[str, str] | None = None
 _workers = 1
 
 
@@ -27,3 +30,17 @@ def take_slot(number: int, *, workers: int) -> None:
     """Make this process the worker of slot *number*, one of so many."""
     global _slot, _workers
     _slot, _workers = number, workers
+
+
+def broker() -> tuple[str, str] | None:
+    """Return URL and channel of the broker that servers share; outside a server what FASTFORK_BUS says."""
+    if _broker is not None or _slot is not None:
+        return _broker
+    url = os.environ.get("FASTFORK_BUS", "local")
+    return None if url == "local" else (url, os.environ.get("FASTFORK_BUS_CHANNEL", "default"))
+
+
+def take_broker(url: str, channel: str) -> None:
+    """Let this worker have the broker at *url*."""
+    global _broker
+    _broker = (url, channel)

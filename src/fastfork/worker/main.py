@@ -26,7 +26,7 @@ from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
 from fastfork.errors import FastforkError
 from fastfork.log import ErrorStream, escape
-from fastfork.slot import take_slot
+from fastfork.slot import take_broker, take_slot
 from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
 
@@ -240,6 +240,8 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     atexit._clear()
     take_slot(job.slot, workers=job.workers)
+    if job.settings.bus != "local":
+        take_broker(job.settings.bus, job.settings.bus_channel or job.settings.app)
     cells.sit(job.seats[0].lane)
 
 

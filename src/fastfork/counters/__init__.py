@@ -3,6 +3,8 @@
 Each worker adds to a share of its own, so that counting costs what an addition costs, however many count; the
 value is the sum. Names belong to the server: the same name is the same number in every worker, and the values
 outlive the workers. Outside a server the same calls count in this process and those it forks.
+
+With backend="redis" counters and limits belong to all servers at the broker of --bus (`counters.remote`).
 """
 
 from __future__ import annotations
@@ -33,11 +35,19 @@ class Counter(cells.Counter):
 
     >>> requests = Counter("requests")
     >>> requests.add()
+
+    With *backend* "redis" (or a URL) all servers at the broker count together; it costs a round trip.
     """
 
     __slots__ = ()
 
-    def __init__(self, name: str) -> None:
+    def __new__(cls, *args: object, backend: str = "memory", **more: object) -> Counter:  # noqa: ARG004, PYI034
+        """Make one of the kind that *backend* says."""
+        if backend != "memory" and cls is Counter:
+            from fastfork.counters.remote import RemoteCounter as cls  # noqa: N813
+        return cells.Counter.__new__(cls)
+
+    def __init__(self, name: str, *, backend: str = "memory") -> None:  # noqa: ARG002 - __new__ has used it
         with _told(f"Counter({name!r})"):
             super().__init__(name)
 
@@ -66,11 +76,27 @@ class RateLimit(cells.Limit):
     >>> logins = RateLimit("login", 5, per=60)
     >>> logins.allow()
     True
+
+    With *backend* "redis" (or a URL) for all servers at the broker together, or for this server alone while
+    the broker is away; it costs a round trip.
     """
 
     __slots__ = ()
 
-    def __init__(self, name: str, limit: int, *, per: float) -> None:
+    def __new__(cls, *args: object, backend: str = "memory", **more: object) -> RateLimit:  # noqa: ARG004, PYI034
+        """Make one of the kind that *backend* says."""
+        if backend != "memory" and cls is RateLimit:
+            from fastfork.counters.remote import RemoteLimit as cls  # noqa: N813
+        return cells.Limit.__new__(cls)
+
+    def __init__(
+        self,
+        name: str,
+        limit: int,
+        *,
+        per: float,
+        backend: str = "memory",  # noqa: ARG002 - __new__ has used it
+    ) -> None:
         if not (0 < limit <= 1_000_000_000 and 0 < per <= 31_536_000.0):
             raise CounterError(
                 f"RateLimit({name!r}): limit is 1 to 1,000,000,000, per above 0 s and up to a year"
