@@ -42,6 +42,11 @@ def reason(status: int, *, is_ready: bool, is_timed_out: bool, is_relieved: bool
     return "relieved" if is_relieved else "exit"
 
 
+def still_running(seconds: float) -> str:
+    """Return why a worker is killed that had so many *seconds* to finish."""
+    return f"still running after {seconds:g} s"
+
+
 def rescue(done: str, request: str) -> str:
     """Return what became of *request* when its worker died (*done* as `Dispatcher.rescued` has it)."""
     return f"died in {request}: {_DONE[done]}"

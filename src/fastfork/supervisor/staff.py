@@ -1,0 +1,296 @@
+"""The workers of one server: a process in every slot, from its fork to what is said of its end."""
+
+from __future__ import annotations
+
+import gc
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastfork.errors import StartError
+from fastfork.log import escape
+from fastfork.supervisor import words
+from fastfork.supervisor.ends import Ends
+from fastfork.supervisor.relief import Reliefs
+from fastfork.supervisor.reload import Reloads, generation_of
+from fastfork.supervisor.retirement import term_of
+from fastfork.supervisor.slots import Slot
+from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
+from fastfork.supervisor.timeouts import ABORT, TimeOuts
+from fastfork.worker.main import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fastfork._native.dispatcher import Dispatcher
+    from fastfork.config.surroundings import Start
+    from fastfork.control.server import Watch
+    from fastfork.errors import FastforkError
+    from fastfork.settings import Settings
+    from fastfork.supervisor.listeners import Listener
+    from fastfork.worker.logs import Logs
+
+_SWIFT = 1.0
+"""A worker that ends well, but sooner than this, counts as crashed: it may do so again and again."""
+
+
+class Staff:
+    """Keeps a worker in every slot, until the server stops."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[], Callable[..., Any]] | None,
+        source: tuple[Start, Callable[[], Settings] | None],
+        dispatcher: Dispatcher,
+        listeners: Sequence[Listener],
+        logs: Logs,
+        keep_fds: frozenset[int],
+        on_open: Callable[[], None],
+        watch: Watch,
+        unwatch: Callable[[int], None],
+    ) -> None:
+        """*on_open* is called when all workers of the first start are ready."""
+        self._settings = settings
+        self._load = load
+        self._dispatcher = dispatcher
+        self._listeners = listeners
+        self._logs = logs
+        self._log = logs.error
+        self._keep_fds = keep_fds
+        self._on_open = on_open
+        self._watch = watch
+        self._unwatch = unwatch
+        self._ends = Ends()
+        self._timeouts = TimeOuts(dispatcher, graceful_timeout=settings.graceful_timeout)
+        self._workers = 0
+        self._dump_fd = -1
+        self.slots: list[Slot] = []
+        self.refusal: FastforkError | None = None
+        """Why the first start failed, if it did."""
+        self.is_open = False
+        """Whether all workers of the first start were ready."""
+        self.is_stopping = False
+        """Whether who ends is not replaced any more."""
+        self.reliefs = Reliefs(
+            settings,
+            dispatcher=dispatcher,
+            slots=self.slots,
+            fork=self._fork,
+            log=self._log,
+        )
+        first = generation_of(settings, number=1)
+        self.reloads = Reloads(
+            first, source=source, slots=self.slots, reliefs=self.reliefs, log=self._log
+        )
+
+    def begin(self, *, workers: int, dump_fd: int) -> None:
+        """Start so many *workers*; their stacks go to *dump_fd*. Raises StartError."""
+        self._workers, self._dump_fd = workers, dump_fd
+        # What exists now is never collected: collecting would write to, and so copy, every shared page.
+        gc.freeze()
+        numbers, threads = range(workers), range(self._settings.threads)
+        # By turns: consecutive connections go to different workers, then to their next threads.
+        lanes = [[self._dispatcher.lease(slot=n) for n in numbers] for _ in threads]
+        for number, own in enumerate(zip(*lanes, strict=True)):
+            slot = Slot(number, lanes=own)
+            self.slots.append(slot)
+            try:
+                slot.worker = self._fork(slot, own)
+            except OSError as error:
+                raise StartError(f"can't fork worker {number}: {error.strerror}") from None
+
+    def everyone(self) -> Iterator[tuple[Slot, Worker]]:
+        """Give every worker there is, with its slot."""
+        for slot in self.slots:
+            if slot.worker:
+                yield slot, slot.worker
+        if handover := self.reliefs.handover:
+            yield handover.slot, handover.other
+
+    def next_look(self) -> float | None:
+        """Return when to look, if ever."""
+        times = [slot.due for slot in self.slots]
+        times += [worker.deadline for _, worker in self.everyone()]
+        times += [self.reliefs.next_look(), self._timeouts.next_look()]
+        return min((at for at in times if at is not None), default=None)
+
+    def look(self) -> None:
+        """Start whom it is time to start; end whom it is time to end."""
+        now = time.monotonic()
+        for slot in self.slots:
+            if slot.due is not None and slot.due <= now:
+                self._refill(slot)
+        self.reliefs.look()
+        self._timeouts.look([worker for _, worker in self.everyone()])
+        for slot, worker in self.everyone():
+            if worker.deadline is not None and worker.deadline <= now:
+                worker.deadline = None
+                self._kill(slot, worker, self._too_late(worker))
+
+    def forget(self) -> None:
+        """Tell the next refusal in full: somebody who reloads wants to see all of it."""
+        self._ends.forget()
+
+    def stop(self) -> None:
+        """Replace nobody any more."""
+        self.is_stopping = True
+        self.reliefs.end()
+        for slot in self.slots:
+            slot.due = None
+
+    def kill(self, why: str = "") -> None:
+        """Kill everyone, and log *why* if that is worth a line."""
+        for slot, worker in self.everyone():
+            self._kill(slot, worker, why)
+
+    def reap_strangers(self) -> None:
+        """Collect ended processes that are none of our workers."""
+        reap_strangers({worker.pid for _, worker in self.everyone()})
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        # After a clean stop there is none left; after a mistake of ours, none may outlive the master.
+        for _, worker in self.everyone():
+            worker.kill()
+            worker.bury()
+
+    # --- from the fork to the verdict
+
+    def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
+        generation = self.reloads.generation
+        job = Job(
+            slot=slot.number,
+            workers=self._workers,
+            generation=generation.number,
+            seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
+            pipes=self._dispatcher.join(lanes[0], slot=slot.number),
+            load=self._load,
+            settings=generation.settings,
+            servers=tuple(listener.server for listener in self._listeners),
+            listeners=tuple(listener.fd for listener in self._listeners),
+            proxies=generation.proxies,
+            identity=generation.identity,
+            logs=self._logs,
+            dump_fd=self._dump_fd,
+            keep_fds=self._keep_fds,
+        )
+        worker = spawn(job)
+        worker.generation = generation.number
+        if generation.settings.boot_timeout:
+            worker.deadline = time.monotonic() + generation.settings.boot_timeout
+        slot.starts += 1
+        worker.term = term_of(self._settings, chance=chance())
+        self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
+        self._watch(worker.pidfd, partial(self._on_end, slot, worker))
+        return worker
+
+    def _refill(self, slot: Slot) -> None:
+        slot.due = None
+        try:
+            slot.worker = self._fork(slot, slot.lanes)
+        except OSError as error:
+            told = self._retry(slot, healthy_for=0.0)
+            self._log.error(f"can't fork worker {slot.number}: {error.strerror}; {told}")
+
+    def _on_verdict(self, slot: Slot, worker: Worker) -> None:
+        if not worker.listen():
+            return
+        self._unwatch(worker.verdict)
+        if not worker.is_ready:
+            return
+        worker.ready_at = time.monotonic()
+        worker.deadline = None
+        self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
+        if worker is not slot.worker:
+            self.reliefs.take_over()
+        elif self.is_open:
+            self._ready(slot.lanes)
+        elif not self.is_stopping and all(
+            slot.worker and slot.worker.is_ready for slot in self.slots
+        ):
+            self._open()
+
+    def _open(self) -> None:
+        self.is_open = True
+        self.reliefs.begin()
+        for slot in self.slots:
+            self._ready(slot.lanes)
+        self._on_open()
+
+    def _ready(self, lanes: tuple[int, ...]) -> None:
+        for lane in lanes:
+            self._dispatcher.ready(lane)
+
+    # --- the end
+
+    def _on_end(self, slot: Slot, worker: Worker) -> None:
+        worker.listen()
+        self._unwatch(worker.verdict)
+        self._unwatch(worker.pidfd)
+        status = worker.bury()
+        handover = self.reliefs.handover
+        is_relieved = bool(handover and handover.is_taken_over and worker is handover.other)
+        slot.count_end(worker, status, is_relieved=is_relieved)
+        if handover and worker is handover.other:
+            self.reliefs.handover = None
+        else:
+            slot.worker = None
+        self.reap_strangers()  # they may have stood behind it
+        lost = self._dispatcher.recover(worker.lanes)
+        for done, request, is_timed_out in self._dispatcher.rescued():
+            shown = escape(request) or "a request"
+            if is_timed_out:
+                told = words.time_out(done, shown, seconds=self._settings.timeout)
+                slot.log_end(self._log, worker, told, is_bad=True)
+            else:
+                self._log.warning(f"worker {slot.number} {words.rescue(done, shown)}")
+        if self.refusal is not None:
+            return
+        if self.is_stopping:
+            slot.log_end(self._log, worker, self._ends.told(worker, status, lost))
+        elif not self.is_open:
+            self._refuse(slot, worker, status)
+        elif handover and handover.ends_with(slot, worker):
+            self.reliefs.handover = None
+            self.reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
+        else:
+            self._replace(slot, worker, status=status, lost=lost)
+
+    def _replace(self, slot: Slot, worker: Worker, *, status: int, lost: int) -> None:
+        healthy_for = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
+        if (status == 0 and healthy_for >= _SWIFT) or worker.is_timed_out:
+            slot.due = time.monotonic()
+            told = "was killed" if status else "exited"
+            slot.log_end(self._log, worker, f"{told}; next one at once")
+            return
+        told = self._ends.failure(worker, status, lost)
+        told = f"{told}; {self._retry(slot, healthy_for=healthy_for)}"
+        slot.log_end(self._log, worker, told, is_bad=True)
+
+    def _retry(self, slot: Slot, *, healthy_for: float) -> str:
+        delay = slot.backoff.delay(healthy_for=healthy_for, chance=chance())
+        slot.due = time.monotonic() + delay
+        return f"next try in {delay:.1f} s" if delay else "next try at once"
+
+    def _refuse(self, slot: Slot, worker: Worker, status: int) -> None:
+        self.refusal = worker.refusal() or DiedAtStart(
+            f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
+            f" {words.cause_of(status)}"
+        )
+        self.is_stopping = True
+        self.kill()
+
+    def _kill(self, slot: Slot, worker: Worker, why: str) -> None:
+        if why:
+            self._log.warning(f"worker {slot.number} (pid {worker.pid}) {why}: killed")
+        worker.kill()
+
+    def _too_late(self, worker: Worker) -> str:
+        if worker.is_timed_out and not self._timeouts.spares(worker):
+            return f"did not end by SIGABRT in {ABORT:g} s"
+        if not worker.is_ready:
+            within = self.reloads.generation.settings.boot_timeout
+            return f"had not loaded the application after {within:g} s"
+        return words.still_running(self._settings.graceful_timeout)
