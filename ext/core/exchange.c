@@ -192,6 +192,9 @@ void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status)
         if (w->response.out)
             w->out.end = w->out.start + w->response.mark;
         ff_tenure_refuse(lane, c, status);
+    } else if (w->response.framing == FF_FRAMING_LENGTH && w->response.left == 0) {
+        c->is_closing = true; /* the client gets what its length said, and not an octet more */
+        ff_tenure_settle(lane, c, FF_PHASE_RUN);
     } else if (w->response.framing == FF_FRAMING_CLOSE) {
         ff_tenure_reset(lane, c);
     } else {

@@ -44,7 +44,8 @@ int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int
 int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c);
 
 /* Answers with the server's own page for `status` when nothing of the response went out, else
- * cuts the connection so that the client sees it is incomplete. */
+ * cuts the connection so that the client sees it is incomplete. A body whose Content-Length is
+ * reached goes out whole before the connection is closed. */
 void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status);
 
 #endif

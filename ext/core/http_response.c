@@ -195,6 +195,11 @@ static bool choose_framing(struct ff_http_response *r, int64_t body_len)
     r->framing = FF_FRAMING_NONE;
     if (is_bare || r->status == 304)
         return r->has_length && !is_bare;
+    if (r->status == 205) { /* RFC 9110 15.3.6: no content, and it has to say so */
+        r->has_length = true;
+        r->left = 0;
+        return true;
+    }
     /* An empty body is how an application answers HEAD: it says nothing about the answer to GET. */
     if (!r->has_length && body_len >= (r->request_is_head ? 1 : 0)) {
         r->has_length = true;

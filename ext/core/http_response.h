@@ -18,7 +18,7 @@ enum { FF_HTTP_DATE_LEN = 29 }; /* "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6
 void ff_http_date(int64_t unix_seconds, char out[FF_HTTP_DATE_LEN]);
 
 enum ff_http_framing {
-    FF_FRAMING_NONE,    /* HEAD, 1xx, 204, 304: no body may follow */
+    FF_FRAMING_NONE,    /* HEAD, 1xx, 204, 205, 304: no body may follow */
     FF_FRAMING_LENGTH,  /* Content-Length octets follow */
     FF_FRAMING_CHUNKED, /* chunks follow */
     FF_FRAMING_CLOSE    /* the body ends with the connection (HTTP/1.0, or TE impossible) */
@@ -62,7 +62,7 @@ int ff_http_response_end_head(struct ff_http_response *r, int64_t body_len,
 /* Opens a part of `n` > 0 octets: puts a chunk line into `out` if needed and says how many of the
  * `n` octets the caller must send after what is in `out`: `n`; fewer when the body would grow
  * beyond its Content-Length (the rest must be dropped and is an error of the application); 0 when
- * no body may be sent (HEAD, 204, 304). Negative: -ENOMEM. */
+ * no body may be sent (HEAD, 204, 205, 304). Negative: -ENOMEM. */
 int64_t ff_http_response_begin_part(struct ff_http_response *r, size_t n);
 
 /* Closes a part: the CRLF after a chunk. 0 or -ENOMEM. */

@@ -123,6 +123,12 @@ TEST(answers_without_content_have_no_framing)
     CHECK(start(&get, "304 Not Modified") == 0 && field("Content-Length", "9") == 0);
     CHECK(end_head(0) == 0 && ff_http_response_finish(&r) == 0);
     CHECK(wrote("HTTP/1.1 304 Not Modified\r\n" OWN "Content-Length: 9\r\n\r\n"));
+    for (int has_length = 0; has_length < 2; has_length++) {
+        CHECK(start(&get, "205 Reset Content") == 0);
+        CHECK(!has_length || field("Content-Length", "5") == 0);
+        CHECK(end_head(5) == 0 && part("hello") == 0 && ff_http_response_finish(&r) == 0);
+        CHECK(wrote("HTTP/1.1 205 Reset Content\r\n" OWN "Content-Length: 0\r\n\r\n"));
+    }
 }
 
 TEST(a_given_length_wins_and_is_kept_to)
