@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastfork.bus import leader
     from fastfork.counters import Counter, Gauge, RateLimit
     from fastfork.hooks import on_exit, on_ready, on_reload, on_worker_start, on_worker_stop
+    from fastfork.interface import socket_handler
     from fastfork.server import run
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "on_worker_stop",
     "run",
     "share",
+    "socket_handler",
     "worker_slot",
 ]
 
@@ -64,6 +66,7 @@ _LATE = {
     "RateLimit": "fastfork.counters",
     "leader": "fastfork.bus",
     "run": "fastfork.server",
+    "socket_handler": "fastfork.interface",
     **dict.fromkeys(
         ("on_exit", "on_ready", "on_reload", "on_worker_start", "on_worker_stop"), "fastfork.hooks"
     ),

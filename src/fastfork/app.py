@@ -13,19 +13,18 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fastfork.errors import AppImportError, AppNotFound
-from fastfork.interface import CALLED, candidates
+from fastfork.interface import CALLED, SERVED, Handler, candidates, may_be
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import ModuleType, TracebackType
 
 _DEFAULT_NAMES = ("application", "app")
 
 
-def load(text: str) -> Callable[..., Any]:
+def load(text: str, *, interface: str = "auto") -> Handler:
     """Import the application that *text* names, from the current directory first.
 
-    Raises AppNotFound or AppImportError.
+    *interface* is a key of `CALLED`, or auto: what it looks like. Raises AppNotFound or AppImportError.
     """
     put_on_path(os.getcwd())
     module_name, _, expression = text.partition(":")
@@ -33,23 +32,46 @@ def load(text: str) -> Callable[..., Any]:
         raise AppNotFound(f"{text!r} does not name an application; write it as module:attribute")
     module = _import(module_name, text=text)
     if not expression:
-        return check(_default(module), name=module_name)
+        return check(_default(module), name=module_name, interface=interface)
     if "(" in expression:
-        return check(_call_factory(module, expression), name=text)
-    return check(_attribute(module, expression), name=text)
+        return check(_call_factory(module, expression), name=text, interface=interface)
+    return check(_attribute(module, expression), name=text, interface=interface)
 
 
-def check(found: Any, *, name: str) -> Callable[..., Any]:
-    """Return *found* if it can be served as WSGI; raise AppNotFound saying why not otherwise."""
+def check(found: Any, *, name: str, interface: str = "auto") -> Handler:
+    """Return *found* with its interface; raise AppNotFound saying why if it can't be served."""
     if not callable(found):
         kind = type(found).__name__
         raise AppNotFound(f"{name!r} is not an application: a {kind} can't be called")
+    if interface == "auto":
+        interface = _told_apart(found, name=name)
+    elif not may_be(found, interface):
+        raise AppNotFound(
+            f"{name!r} is not {CALLED[interface]}: it looks like {_looks(found)}; leave out"
+            f" --interface {interface}"
+        )
+    if interface not in SERVED:
+        raise AppNotFound(
+            f"{name!r} is {CALLED[interface]}; this version of fastfork serves"
+            f" {', '.join(sorted(SERVED))} only"
+        )
+    return Handler(found, interface)
+
+
+def _told_apart(found: Any, *, name: str) -> str:
     kinds = candidates(found)
-    if kinds != ("wsgi",):
-        kind = " or ".join(CALLED[kind] for kind in kinds) or "asynchronous, but no handler we know"
-        raise AppNotFound(f"{name!r} is {kind}; this version of fastfork serves WSGI only")
-    application: Callable[..., Any] = found
-    return application
+    if len(kinds) == 1:
+        return kinds[0]
+    if not kinds:
+        raise AppNotFound(f"{name!r} is {_looks(found)}")
+    raise AppNotFound(
+        f"{name!r} can be {_looks(found)}; say which with --interface {'|'.join(kinds)}"
+    )
+
+
+def _looks(found: Any) -> str:
+    kinds = " or ".join(CALLED[kind] for kind in candidates(found))
+    return kinds or "asynchronous, but takes neither two arguments nor three, or yields"
 
 
 def put_on_path(directory: str) -> None:

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    C = TypeVar("C", bound=Callable[..., object])
 
 CALLED = {
     "wsgi": "a WSGI application, app(environ, start_response)",
     "asgi": "an ASGI application, async app(scope, receive, send)",
     "stream": "a stream handler, async handler(reader, writer)",
     "protocol": "a factory of asyncio protocols",
+    "socket": "a socket handler, handler(sock, address)",
 }
 """Each interface, and how it is called in a message."""
+
+SERVED = frozenset({"wsgi"})
+"""What can be served today."""
+
+ON_A_LOOP = frozenset({"asgi", "stream", "protocol"})
+"""What runs on an asyncio loop, many at once in a thread."""
 
 _BY_ARGUMENTS = {2: "stream", 3: "asgi"}
 
 _CO_COROUTINE = 0x80
 _CO_ASYNC_GENERATOR = 0x200
+
+_MARK = "__fastfork_interface__"
+
+
+class Handler(NamedTuple):
+    """What is served."""
+
+    call: Callable[..., Any]
+    interface: str
+    """A key of `CALLED`."""
+
+
+def socket_handler(handler: C) -> C:
+    """Mark *handler*: it is called as handler(sock, address), may block, and owns *sock* until it returns."""
+    setattr(handler, _MARK, "socket")
+    return handler
 
 
 def candidates(found: Any) -> tuple[str, ...]:
@@ -24,8 +52,11 @@ def candidates(found: Any) -> tuple[str, ...]:
 
     None at all: no interface awaits a function that takes so many arguments, or one that yields.
     """
+    if mark := getattr(found, _MARK, None):
+        return (mark,)
     if isinstance(found, type):
         return ("protocol",) if _is_protocol(found) else ("wsgi",)
+    found = _called(found)
     flags = _flags(found)
     if flags & _CO_ASYNC_GENERATOR:
         return ()
@@ -34,20 +65,40 @@ def candidates(found: Any) -> tuple[str, ...]:
     return tuple(kind for count, kind in _BY_ARGUMENTS.items() if _takes(found, count))
 
 
+def may_be(found: Any, interface: str) -> bool:
+    """Whether the callable *found* can be taken for *interface* when somebody says that it is.
+
+    What a plain function returns when it is called is for its author to know.
+    """
+    kinds = candidates(found)
+    return interface in kinds or (kinds == ("wsgi",) and not isinstance(found, type))
+
+
 def _is_protocol(found: type) -> bool:
     protocols = sys.modules.get("asyncio.protocols")  # who has not imported it has none
     return protocols is not None and issubclass(found, protocols.BaseProtocol)
 
 
+def _called(found: Any) -> Any:
+    """Return the function, method or partial that runs when *found* is called."""
+    if _is_partial(found) or hasattr(getattr(found, "__func__", found), "__code__"):
+        return found
+    # As calling does it, by the type: what is found there may itself be kept in the instance.
+    call = type(found).__call__
+    return call.__get__(found, type(found)) if hasattr(call, "__get__") else call
+
+
 def _flags(found: Any) -> int:
-    """Return the flags of the code that runs when *found* is called."""
-    while type(found).__name__ == "partial" and hasattr(found, "func"):
-        found = found.func
-    if not hasattr(getattr(found, "__func__", found), "__code__"):
-        found = type(found).__call__
+    """Return the flags of its code."""
+    while _is_partial(found):
+        found = _called(found.func)
     code = getattr(getattr(found, "__func__", found), "__code__", None)
     flags: int = getattr(code, "co_flags", 0)
     return flags
+
+
+def _is_partial(found: Any) -> bool:
+    return type(found).__name__ == "partial" and hasattr(found, "func")
 
 
 def _takes(found: Any, count: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastfork import app as application
@@ -14,6 +15,7 @@ from fastfork.slot import worker_slot
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fastfork.interface import Handler
     from fastfork.settings import Settings
 
 
@@ -28,12 +30,12 @@ def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
             "fastfork.run was called in a worker, while it imports the application;"
             " put the call under: if __name__ == '__main__'"
         )
+    name = app if isinstance(app, str) else getattr(app, "__qualname__", type(app).__name__)
+    resolved = resolve({**settings, "app": name}, os.environ)
     load = None
     if not isinstance(app, str):
-        name = getattr(app, "__qualname__", type(app).__name__)
-        ready = application.check(app, name=name)
-        app, load = name, lambda: ready
-    resolved = resolve({**settings, "app": app}, os.environ)
+        load = partial(application.check, app, name=name, interface=resolved.interface)
+        load()
     from fastfork.supervisor.signals import handlers_restored
 
     with handlers_restored():
@@ -43,7 +45,7 @@ def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
 def serve(
     settings: Settings,
     *,
-    load: Callable[[], Callable[..., Any]] | None = None,
+    load: Callable[[], Handler] | None = None,
     keep_fds: frozenset[int] = frozenset(),
     notes: Sequence[str] = (),
     read: Callable[[], Settings] | None = None,

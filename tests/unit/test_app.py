@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from fastfork import app
 from fastfork.app import check, load
 from fastfork.errors import AppImportError, AppNotFound
+from fastfork.interface import CALLED, Handler, socket_handler
 
 Write = Callable[[str, str], None]
 
@@ -53,38 +55,38 @@ def failure(text: str) -> str:
 def test_attribute_of_a_module_is_found(write: Write) -> None:
     write("shop_a.py", "def web(environ, start_response): return 'web'")
 
-    assert load("shop_a:web")({}, None) == "web"
+    assert load("shop_a:web").call({}, None) == "web"
 
 
 def test_attribute_of_a_submodule_is_found(write: Write) -> None:
     write("shop_b/__init__.py", "")
     write("shop_b/wsgi.py", "def web(environ, start_response): return 'sub'")
 
-    assert load("shop_b.wsgi:web")({}, None) == "sub"
+    assert load("shop_b.wsgi:web").call({}, None) == "sub"
 
 
 def test_dotted_attribute_is_found(write: Write) -> None:
     write("shop_c.py", "class site:\n    web = staticmethod(lambda e, s: 'dotted')")
 
-    assert load("shop_c:site.web")({}, None) == "dotted"
+    assert load("shop_c:site.web").call({}, None) == "dotted"
 
 
 def test_module_alone_means_application_before_app(write: Write) -> None:
     write("shop_d.py", "def app(e, s): return 'app'\ndef application(e, s): return 'application'")
 
-    assert load("shop_d")({}, None) == "application"
+    assert load("shop_d").call({}, None) == "application"
 
 
 def test_module_alone_means_app_if_there_is_no_application(write: Write) -> None:
     write("shop_e.py", "def app(e, s): return 'app'")
 
-    assert load("shop_e")({}, None) == "app"
+    assert load("shop_e").call({}, None) == "app"
 
 
 def test_factory_is_called_with_literal_arguments(write: Write) -> None:
     write("shop_f.py", "def make(name, *, debug): return lambda e, s: (name, debug)")
 
-    assert load("shop_f:make('prod', debug=True)")({}, None) == ("prod", True)
+    assert load("shop_f:make('prod', debug=True)").call({}, None) == ("prod", True)
 
 
 def test_current_directory_is_imported_from_first(write: Write, tmp_path: Path) -> None:
@@ -228,12 +230,25 @@ class AsyncHeir(AsyncInstance):
     """Looks like FastAPI."""
 
 
+@pytest.fixture
+def all_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every interface be served."""
+    monkeypatch.setattr(app, "SERVED", frozenset(CALLED))
+
+
+@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize(
     "found", [coroutine_application, AsyncInstance(), AsyncHeir(), AsyncInstance().__call__]
 )
-def test_asynchronous_application_is_refused_as_asgi(found: Any) -> None:
-    with pytest.raises(AppNotFound, match="'web' is an ASGI application"):
-        check(found, name="web")
+def test_asynchronous_application_is_asgi(found: Any) -> None:
+    assert check(found, name="web") == Handler(found, "asgi")
+
+
+def test_an_interface_that_is_not_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "SERVED", frozenset({"wsgi"}))
+
+    with pytest.raises(AppNotFound, match=r"'web' is an ASGI application, .* serves wsgi only"):
+        check(coroutine_application, name="web")
 
 
 async def either(*args: Any) -> None:
@@ -241,17 +256,37 @@ async def either(*args: Any) -> None:
 
 
 def test_an_ambiguous_handler_is_refused_with_both_names() -> None:
-    with pytest.raises(AppNotFound, match=r"is a stream handler, .* or an ASGI application, "):
+    with pytest.raises(AppNotFound) as caught:
         check(either, name="web")
+
+    assert str(caught.value) == (
+        "'web' can be a stream handler, async handler(reader, writer) or an ASGI application, async"
+        " app(scope, receive, send); say which with --interface stream|asgi"
+    )
+
+
+@pytest.mark.usefixtures("all_served")
+def test_who_says_the_interface_ends_the_doubt() -> None:
+    assert check(either, name="web", interface="stream").interface == "stream"
 
 
 class Echo(asyncio.Protocol):
     """Looks like a class that PEP 3333 would allow."""
 
 
+@pytest.mark.usefixtures("all_served")
 def test_a_protocol_is_not_taken_for_an_application() -> None:
-    with pytest.raises(AppNotFound, match="'web' is a factory of asyncio protocols"):
-        check(Echo, name="web")
+    assert check(Echo, name="web") == Handler(Echo, "protocol")
+
+
+@socket_handler
+def blocking(sock: Any, address: Any) -> None:
+    """Take two arguments, as a WSGI application does."""
+
+
+@pytest.mark.usefixtures("all_served")
+def test_a_marked_function_is_a_socket_handler() -> None:
+    assert check(blocking, name="web") == Handler(blocking, "socket")
 
 
 class Iterating:
@@ -261,6 +296,43 @@ class Iterating:
         """Take what a WSGI application gets."""
 
 
+def plain(*args: Any) -> Any:
+    """May return anything, an awaitable too."""
+
+
+@pytest.mark.usefixtures("all_served")
+@pytest.mark.parametrize("interface", [*CALLED])
+def test_a_plain_function_is_taken_for_what_is_said(interface: str) -> None:
+    assert check(plain, name="web", interface=interface) == Handler(plain, interface)
+
+
+async def with_four(a: Any, b: Any, c: Any, d: Any) -> None:
+    """Look like nothing we know."""
+
+
+@pytest.mark.usefixtures("all_served")
+@pytest.mark.parametrize(
+    ("found", "interface"),
+    [
+        (coroutine_application, "wsgi"),
+        (coroutine_application, "stream"),
+        (AsyncInstance(), "socket"),
+        (Echo, "asgi"),
+        (Iterating, "protocol"),
+        (blocking, "wsgi"),
+        (with_four, "asgi"),
+    ],
+)
+def test_what_is_said_must_not_contradict_what_is_seen(found: Any, interface: str) -> None:
+    with pytest.raises(AppNotFound, match=f"looks like .*leave out --interface {interface}"):
+        check(found, name="web", interface=interface)
+
+
+def test_an_asynchronous_function_of_no_interface_is_refused() -> None:
+    with pytest.raises(AppNotFound, match="'web' is asynchronous, but takes neither"):
+        check(with_four, name="web")
+
+
 @pytest.mark.parametrize("found", [len, Iterating, lambda e, s: None])
 def test_any_other_callable_is_taken(found: Any) -> None:
-    assert check(found, name="web") is found
+    assert check(found, name="web") == Handler(found, "wsgi")

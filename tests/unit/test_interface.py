@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastfork.interface import candidates
+from fastfork.interface import candidates, may_be, socket_handler
 
 
 def wsgi(environ: Any, start_response: Any) -> Any: ...
@@ -49,6 +49,15 @@ class PerRequest:
     def __init__(self, environ: Any, start_response: Any) -> None: ...
 
 
+class Slotted:
+    """Keep in the instance what is called, as Sentry's middleware does."""
+
+    __slots__ = ("__call__",)
+
+    def __init__(self, call: Any) -> None:
+        self.__call__ = call
+
+
 class Echo(asyncio.Protocol): ...
 
 
@@ -63,6 +72,8 @@ HANDLERS = {
     "class with async call": (Framework, ("wsgi",)),
     "wrapper that says what it wraps": (wrapped, ("asgi",)),
     "with a keyword of its own": (with_keyword, ("asgi",)),
+    "instance that keeps what is called": (Slotted(asgi), ("asgi",)),
+    "marked": (socket_handler(lambda sock, address: None), ("socket",)),
     "stream": (stream, ("stream",)),
     "bound method": (Framework().handle, ("stream",)),
     "partial": (partial(asgi, {}), ("stream",)),
@@ -80,3 +91,19 @@ def test_a_handler_is_told_from_the_arguments_it_takes(
     found: Any, expected: tuple[str, ...]
 ) -> None:
     assert candidates(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "interface", "expected"),
+    [
+        (wsgi, "asgi", True),
+        (Site(), "protocol", True),
+        (greedy, "stream", True),
+        (greedy, "wsgi", False),
+        (asgi, "socket", False),
+        (PerRequest, "socket", False),
+        (Echo, "protocol", True),
+    ],
+)
+def test_only_a_plain_function_may_be_anything(found: Any, interface: str, expected: bool) -> None:
+    assert may_be(found, interface) is expected

@@ -26,7 +26,7 @@ def _check(**given: Any) -> None:
     settings = gather(given).config.settings
     identity_of(settings)
     Start().enter(settings)
-    app.load(settings.app)
+    app.load(settings.app, interface=settings.interface)
     click.echo(f"{settings.app} can be served")
 
 

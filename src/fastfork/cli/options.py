@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GUNICORN_ARGS = "GUNICORN_CMD_ARGS"
 
-_WITHOUT_MEANING = ("worker_tmp_dir", "worker_connections")
+_WITHOUT_MEANING = ("worker_tmp_dir",)
 _DAEMON = (
     "-D: this server stays in the foreground; let systemd (fastfork systemd-unit), a container or"
     " nohup keep it"

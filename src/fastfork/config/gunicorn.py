@@ -32,7 +32,7 @@ _IGNORED = frozenset(
     post_fork post_request post_worker_init pre_exec pre_fork pre_request preload_app print_config
     pythonpath reload reload_engine reload_extra_files reuse_port secure_scheme_headers sendfile spew
     statsd_host statsd_prefix strip_header_spaces syslog syslog_addr syslog_facility syslog_prefix
-    tmp_upload_dir when_ready worker_abort worker_connections worker_exit worker_int worker_tmp_dir
+    tmp_upload_dir when_ready worker_abort worker_exit worker_int worker_tmp_dir
     """.split()  # noqa: SIM905 - a word a name is easier to read than a column of them
 )
 

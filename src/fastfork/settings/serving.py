@@ -18,6 +18,15 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str,
         Meta(description='the application: "pkg.mod:attr", "pkg.mod" or "mod:factory()"'),
     ]
+    interface: Annotated[
+        Literal["auto", "wsgi", "asgi", "stream", "protocol", "socket"],
+        Meta(
+            description="how the application is called: wsgi, app(environ, start_response); asgi, async"
+            " app(scope, receive, send); stream, async handler(reader, writer); protocol, a factory of"
+            " asyncio.Protocol; socket, handler(sock, address); auto sees by itself which",
+            extra={"metavar": "KIND"},
+        ),
+    ] = "auto"
     bind: Annotated[
         tuple[str, ...],
         Meta(
@@ -51,6 +60,31 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             " for applications that are thread-safe and wait a lot",
         ),
     ] = 1
+    worker_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1 << 20,
+            description="requests and WebSockets that run or wait in one worker at once, when it serves on"
+            " an asyncio loop",
+        ),
+    ] = 1000
+    loop: Annotated[
+        Literal["auto", "asyncio", "uvloop"],
+        Meta(
+            description="the asyncio loop of asynchronous applications; auto is uvloop if it is installed"
+            " (extra: standard)",
+            extra={"metavar": "auto|asyncio|uvloop"},
+        ),
+    ] = "auto"
+    lifespan: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(
+            description="whether an ASGI application is told of start and end: off, no; on, and it must take"
+            " it; auto, unless it raises at that",
+            extra={"metavar": "auto|on|off"},
+        ),
+    ] = "auto"
     dispatch: Annotated[
         Literal["auto", "round-robin", "least-loaded", "ip-hash", "shared"],
         Meta(

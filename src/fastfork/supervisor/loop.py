@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastfork._native.dispatcher import MAIL, Dispatcher
 from fastfork._version import __version__
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastfork.config.surroundings import Start
+    from fastfork.interface import Handler
     from fastfork.settings import Settings
     from fastfork.supervisor.binds import Bind
     from fastfork.supervisor.relief import Tell
@@ -45,7 +46,7 @@ class Master:
         self,
         settings: Settings,
         *,
-        load: Callable[[], Callable[..., Any]] | None,
+        load: Callable[[], Handler] | None,
         start: Start,
         read: Callable[[], Settings] | None,
         workers: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastfork.errors import StartError
 from fastfork.log import escape
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastfork.config.surroundings import Start
     from fastfork.control.server import Watch
     from fastfork.errors import FastforkError
+    from fastfork.interface import Handler
     from fastfork.settings import Settings
     from fastfork.supervisor.listeners import Listener
     from fastfork.worker.logs import Logs
@@ -41,7 +42,7 @@ class Staff:
         self,
         settings: Settings,
         *,
-        load: Callable[[], Callable[..., Any]] | None,
+        load: Callable[[], Handler] | None,
         source: tuple[Start, Callable[[], Settings] | None],
         dispatcher: Dispatcher,
         listeners: Sequence[Listener],

@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 import msgspec
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastfork._native.dispatcher import Seat
+    from fastfork.interface import Handler
     from fastfork.settings import Settings
     from fastfork.worker.identity import Identity
     from fastfork.worker.logs import Logs
@@ -74,7 +75,7 @@ class Job(msgspec.Struct, frozen=True):
     """One for each thread."""
     pipes: tuple[int, ...]
     """Our ends of the bus, as `Dispatcher.join` gives them."""
-    load: Callable[[], Callable[..., Any]] | None
+    load: Callable[[], Handler] | None
     """None: import what the settings name."""
     settings: Settings
     servers: tuple[tuple[str, str], ...]
@@ -107,7 +108,9 @@ def _work(job: Job, *, verdict: int) -> int:
     here = _join_bus(job)
     try:
         job.identity.take()
-        application = job.load() if job.load else load(job.settings.app)
+        handler = (
+            job.load() if job.load else load(job.settings.app, interface=job.settings.interface)
+        )
         _begin(job)
         lanes = [_sit_down(job, seat) for seat in job.seats]
     except FastforkError as error:
@@ -116,7 +119,7 @@ def _work(job: Job, *, verdict: int) -> int:
         return error.exit_code
     gc.freeze()
     within = job.settings.graceful_timeout
-    crew = Crew(lanes, partial(_serve, job, application), leave=partial(_leave, 0, within=within))
+    crew = Crew(lanes, partial(_serve, job, handler), leave=partial(_leave, 0, within=within))
     os.register_at_fork(after_in_child=crew.detach)
     signal.signal(signal.SIGTERM, lambda number, frame: crew.leave())
     # A signal that comes just before the lane waits would be seen only after its next event.
@@ -170,11 +173,11 @@ def _join_bus(job: Job) -> Worker:
     return here
 
 
-def _serve(job: Job, application: Callable[..., Any], lane: Lane) -> None:
+def _serve(job: Job, handler: Handler, lane: Lane) -> None:
     log, access = job.logs.error, job.logs.access
     wsgi.serve(
         lane,
-        application,
+        handler.call,
         servers=job.servers,
         errors=cast("TextIO", ErrorStream(log.file)),
         on_error=partial(_log_error, job),
