@@ -133,8 +133,10 @@ def test_failure_at_the_event_is_logged_and_the_application_served() -> None:
     assert run(raises(ValueError("no disk"), at=START)) == (
         None,
         [
-            "the application failed at lifespan.startup, and is served without a lifespan:"
-            " ValueError('no disk')"
+            (
+                "the application failed at lifespan.startup, and is served without a lifespan:"
+                " ValueError('no disk')"
+            )
         ],
     )
 
@@ -158,8 +160,10 @@ REFUSALS = {
     "must, and returns": (
         ignores,
         "on",
-        "the application takes no lifespan: it returned without an answer to lifespan.startup; leave"
-        " out --lifespan on",
+        (
+            "the application takes no lifespan: it returned without an answer to lifespan.startup; leave"
+            " out --lifespan on"
+        ),
     ),
 }
 
