@@ -55,9 +55,8 @@ class Lifespan:
         self._end = asyncio.Event()
         self._is_idle: asyncio.Future[None] = loop.create_future()
         task = loop.create_task(self._run(), name="fastfork-lifespan")
-        await asyncio.wait(
-            {task, self._answer}, timeout=within, return_when=asyncio.FIRST_COMPLETED
-        )
+        first: set[asyncio.Future[Any]] = {task, self._answer}
+        await asyncio.wait(first, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         if self._has_answered("complete"):
             self._task = task
             task.add_done_callback(self._note_early_end)
