@@ -283,6 +283,25 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
     return found;
 }
 
+/* Ends the worker of lane `i` for the request that runs there, unless that has just ended: from
+ * here on the lane begins no other. */
+static bool condemn(struct ff_dispatcher *d, size_t i)
+{
+    struct ff_lane_line *line = &d->page->lane[i];
+    uint64_t done = atomic_load(&line->requests); /* read before the time: it is of a later one */
+    int64_t at_us = atomic_load(&line->progress_us);
+    if (at_us == 0 || d->now_us - at_us < d->timeout_us)
+        return false;
+    atomic_store(&line->condemned, done + 1);
+    (void)atomic_load(&line->running); /* what was counted before it was set is seen now */
+    if (atomic_load(&line->requests) != done) {
+        atomic_store(&line->condemned, 0);
+        return false;
+    }
+    d->lane[i]->timed_out_at = done;
+    return true;
+}
+
 /* Has a request timed out since the last look? It needs no appointment: whoever holds a connection
  * is looked at often (keeper). */
 static bool find_timed_out(struct ff_dispatcher *d)
@@ -294,11 +313,9 @@ static bool find_timed_out(struct ff_dispatcher *d)
     bool all = d->policy == FF_POLICY_SHARED;
     for (size_t i = all ? 0 : ff_escrow_holder(&d->escrow, 0); i < d->lanes;
          i = all ? i + 1 : ff_escrow_holder(&d->escrow, i + 1)) {
-        int64_t at_us = atomic_load_explicit(&d->page->lane[i].progress_us, memory_order_relaxed);
-        if (at_us == 0 || d->now_us - at_us < d->timeout_us || d->lane[i]->is_timed_out)
+        if (d->lane[i]->is_timed_out || !condemn(d, i))
             continue;
         d->lane[i]->is_timed_out = found = true;
-        d->lane[i]->timed_out_at = atomic_load(&d->page->lane[i].requests);
     }
     return found;
 }

@@ -213,18 +213,28 @@ static uint32_t waited_us(const struct ff_lane *lane)
 }
 
 /* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
-static void set_running(struct ff_lane *lane, bool is_running)
+static void set_running(struct ff_lane *lane, bool is_running, uint64_t done)
 {
     int64_t since_us = is_running ? lane->now_us : 0;
     atomic_store_explicit(&lane->line->busy_since_us, since_us, memory_order_relaxed);
     atomic_store_explicit(&lane->line->progress_us, since_us, memory_order_relaxed);
+    atomic_store_explicit(&lane->line->requests, done, memory_order_release);
     atomic_store(&lane->line->running, is_running);
+}
+
+static uint64_t requests(const struct ff_lane *lane)
+{
+    return atomic_load_explicit(&lane->line->requests, memory_order_relaxed);
+}
+
+static bool is_any_left(struct ff_lane *lane)
+{
+    return lane->next_deal < lane->deals || lane->next_event < lane->events || accept_rest(lane);
 }
 
 int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
 {
-    while (lane->again || lane->next_deal < lane->deals || lane->next_event < lane->events ||
-           accept_rest(lane)) {
+    while (lane->again || (lane->mode != FF_LANE_CONDEMNED && is_any_left(lane))) {
         bool is_ready = lane->again != NULL;
         *out = lane->again;
         lane->again = NULL;
@@ -233,11 +243,11 @@ int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
             is_ready = look_at_next(lane, out);
         if (is_ready) {
             lane->waited_us = waited_us(lane);
-            set_running(lane, true);
+            set_running(lane, true, requests(lane));
             return 1;
         }
         if (atomic_load_explicit(&lane->line->running, memory_order_relaxed)) {
-            set_running(lane, false); /* claimed, but nothing to run */
+            set_running(lane, false, requests(lane)); /* claimed, but nothing to run */
             ff_lane_poke(lane);
         }
     }
@@ -255,11 +265,11 @@ void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
     atomic_store_explicit(&lane->line->service_us, mean, memory_order_relaxed);
     ff_histogram_count(&lane->line->took, took);
     ff_histogram_count(&lane->line->waited, lane->waited_us);
-    atomic_store_explicit(&lane->line->requests,
-                          atomic_load_explicit(&lane->line->requests, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
     ff_tenure_line(lane, c)->requests++;
-    set_running(lane, false);
+    set_running(lane, false, requests(lane) + 1);
+    /* counted first, looked then; the master the other way: one of us sees that it was too late */
+    if (atomic_load(&lane->line->condemned) == requests(lane))
+        lane->mode = FF_LANE_CONDEMNED;
 }
 
 /* ---- time ---- */
@@ -329,7 +339,7 @@ int ff_lane_wait(struct ff_lane *lane)
         leave(lane);
     int64_t next = ff_deadlines_next(&lane->deadlines), look = look_for_descriptors(lane);
     int timeout_ms = -1;
-    if (lane->mode == FF_LANE_DETACHED)
+    if (lane->mode >= FF_LANE_CONDEMNED)
         return -ESHUTDOWN;
     if (look < next)
         next = look;

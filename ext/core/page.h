@@ -40,6 +40,8 @@ struct ff_lane_line {
     _Atomic uint64_t lines_lost;  /* of its access log, that could not be written */
     /* written by the master: deals sent through the channel, never counted back */
     _Alignas(64) _Atomic uint32_t sent;
+    /* by the master: this worker is ended for its request of that number, from 1; 0: for none */
+    _Atomic uint64_t condemned;
     /* pushed by the lane, emptied by the master: the list's first id, 0: none */
     _Alignas(64) _Atomic uint32_t returned;
     /* by the lane, of each request: how long it took, and how long it had waited before. They go on

@@ -167,6 +167,7 @@ static void reset(struct ff_dispatcher *d, uint16_t lane)
     atomic_store(&line->service_us, 0);
     atomic_store(&line->beats, 0);
     atomic_store(&line->sent, 0);
+    atomic_store(&line->condemned, 0);
     atomic_store(&line->connections, 0);
     atomic_store(&line->requests, 0);
     atomic_store(&line->is_full, 0);

@@ -122,6 +122,13 @@ static void run_lane(struct stage *s, int i)
     }
 }
 
+void stage_finish(struct stage *s, int lane)
+{
+    struct ff_conn *c = s->held[lane];
+    s->held[lane] = NULL;
+    answer(s, lane, c);
+}
+
 static bool turn(struct stage *s, bool with_lanes)
 {
     struct pollfd p[STAGE_LANES + 1] = {{.fd = s->d->poller, .events = POLLIN}};

@@ -38,6 +38,9 @@ void stage_run(struct stage *s);
 void stage_step(struct stage *s);
 void stage_run_master(struct stage *s);
 
+/* Lets the application come back from /hold, and answer. */
+void stage_finish(struct stage *s, int lane);
+
 /* A client: connects; sends; runs the stage and reads what came (a static NUL-terminated text;
  * "" if nothing). */
 int stage_connect(struct stage *s);

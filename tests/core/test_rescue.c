@@ -3,6 +3,7 @@
 #include "stage.h"
 #include "tenure.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -106,6 +107,28 @@ TEST(a_request_that_timed_out_is_answered_504_and_never_run_again)
     CHECK(strstr(stage_read(s, client), "HTTP/1.1 504 "));
     CHECK(!s->held[1] && s->d->stats.refused == 1);
     close(client);
+    stage_close(s);
+}
+
+TEST(what_ends_just_before_its_worker_is_ended_takes_no_other_request_along)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s), next, ready[FF_POLLER_BATCH];
+    s->d->timeout_us = 10000;
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    CHECK(ff_dispatcher_wait(s->d, 5000, ready) == 0 && s->d->lane[0]->is_timed_out);
+    next = stage_connect(s);
+    stage_send(next, "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    stage_run_master(s);
+    stage_finish(s, 0);
+    CHECK(strstr(stage_read_now(client), "0 /hold"));
+    CHECK(s->answered[0] == 1 && ff_lane_wait(s->lane[0]) == -ESHUTDOWN);
+    CHECK(stage_kill(s, 0) == 0);
+    stage_sit(s, 0);
+    CHECK(strstr(stage_read(s, next), "0 /next") && s->d->stats.refused == 0);
+    close(client);
+    close(next);
     stage_close(s);
 }
 
