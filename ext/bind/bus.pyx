@@ -13,9 +13,11 @@ from c_bus cimport (
     FF_FRAME_PART,
     FF_FRAME_RAW,
     FF_FRAME_TOPIC_MAX,
+    FF_LINK_LATER,
     FF_MESSAGE_MAX,
     FF_SLOT_ELSEWHERE,
     FF_SLOT_MASTER,
+    ff_answer,
     ff_asker,
     ff_buffer_append,
     ff_clock_us,
@@ -30,8 +32,11 @@ from c_bus cimport (
     ff_inbox_close,
     ff_inbox_next,
     ff_link,
+    ff_link_answer,
     ff_link_ask,
     ff_link_await,
+    ff_link_collect,
+    ff_link_fd,
     ff_link_forget,
     ff_link_free,
     ff_link_hear,
@@ -58,6 +63,7 @@ MASTER = FF_SLOT_MASTER
 ELSEWHERE = FF_SLOT_ELSEWHERE
 PART = FF_FRAME_PART
 MESSAGE_MAX = FF_MESSAGE_MAX
+LATER = FF_LINK_LATER
 
 
 cdef const char *begin(ff_frame *frame, int kind, int flags, str topic) except NULL:
@@ -138,6 +144,7 @@ cdef class Inbox:
 
 cdef class Link:
     cdef ff_link *core
+    cdef public object on_answers
 
     def __init__(self, ends, *, size_t limit, str overflow):
         cdef int fds[4]
@@ -186,6 +193,7 @@ cdef class Link:
             r = ff_link_hear(self.core)
         if r == -EINTR:
             PyErr_CheckSignals()
+        if r == -EINTR or r == -EAGAIN:
             return []
         return heard(ff_link_inbox(self.core)) if check(r) else None
 
@@ -213,6 +221,8 @@ cdef class Link:
             while True:
                 with nogil:
                     r = ff_link_await(self.core, &asker, until_us)
+                if self.on_answers is not None:
+                    self.on_answers()
                 if r != -EINTR:
                     break
                 PyErr_CheckSignals()
@@ -224,6 +234,29 @@ cdef class Link:
         answer = PyBytes_FromStringAndSize(asker.bytes, asker.frame.total)
         free(asker.bytes)
         return asker.frame.kind, asker.frame.flags, answer
+
+    def collect(self):
+        return check(ff_link_collect(self.core)) > 0
+
+    def answers(self):
+        cdef list found = []
+        cdef ff_answer *a = ff_link_answer(self.core)
+        while a != NULL:
+            try:
+                octets = PyBytes_FromStringAndSize(a.bytes, a.frame.total)
+                found.append((<long>a.frame.id, <int>a.frame.kind, <int>a.frame.flags, octets))
+            finally:
+                free(a)
+            a = ff_link_answer(self.core)
+        return found
+
+    @property
+    def down_fd(self):
+        return ff_link_fd(self.core, False)
+
+    @property
+    def answers_fd(self):
+        return ff_link_fd(self.core, True)
 
 
 cdef class Post:

@@ -47,8 +47,14 @@ cdef extern from "inbox.h" nogil:
 
 
 cdef extern from "link.h" nogil:
+    const uint32_t FF_LINK_LATER
+
     struct ff_link:
         pass
+
+    struct ff_answer:
+        ff_frame frame
+        char *bytes
 
     struct ff_asker:
         c_bool is_answered
@@ -68,6 +74,9 @@ cdef extern from "link.h" nogil:
     )
     int ff_link_await(ff_link *link, ff_asker *asker, int64_t until_us)
     void ff_link_forget(ff_link *link, ff_asker *asker)
+    int ff_link_collect(ff_link *link)
+    ff_answer *ff_link_answer(ff_link *link)
+    int ff_link_fd(const ff_link *link, c_bool of_answers)
 
 
 cdef extern from "hub.h" nogil:

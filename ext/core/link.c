@@ -4,6 +4,7 @@
 #include "sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct ff_link {
     uint32_t ids;
     bool is_read; /* one of those who wait reads for all */
     struct ff_inbox answers;
+    struct ff_answer *later, **last; /* that no thread waits for */
 };
 
 int ff_link_open(const int ends[4], size_t limit, enum ff_overflow policy, struct ff_link **out)
@@ -55,6 +57,8 @@ int ff_link_open(const int ends[4], size_t limit, enum ff_overflow policy, struc
     l->up = (struct ff_outbox){.fd = ends[UP], .limit = limit};
     l->bulk = ends[BULK], l->down = ends[DOWN], l->replies = ends[REPLIES];
     l->policy = policy;
+    l->last = &l->later;
+    fcntl(l->replies, F_SETFL, O_NONBLOCK); /* more than one may read, whoever comes first */
     pthread_mutex_init(&l->mutex, NULL);
     pthread_mutex_init(&l->bulk_mutex, NULL);
     pthread_mutex_init(&l->reply_mutex, NULL);
@@ -81,6 +85,8 @@ void ff_link_free(struct ff_link *l)
     ff_buffer_close(&l->up.bytes);
     ff_inbox_close(&l->heard);
     ff_inbox_close(&l->answers);
+    for (struct ff_answer *a; (a = ff_link_answer(l));)
+        free(a);
     pthread_mutex_destroy(&l->mutex);
     pthread_mutex_destroy(&l->bulk_mutex);
     pthread_mutex_destroy(&l->reply_mutex);
@@ -237,13 +243,18 @@ struct ff_inbox *ff_link_inbox(struct ff_link *l)
     return &l->heard;
 }
 
+int ff_link_fd(const struct ff_link *l, bool of_answers)
+{
+    return of_answers ? l->replies : l->down;
+}
+
 /* ---- to ask ---- */
 
 int ff_link_ask(struct ff_link *l, struct ff_asker *asker, struct ff_frame *frame,
                 const void *topic, const void *bytes, size_t n)
 {
     pthread_mutex_lock(&l->reply_mutex);
-    *asker = (struct ff_asker){.next = l->askers, .id = ++l->ids};
+    *asker = (struct ff_asker){.next = l->askers, .id = ++l->ids & ~FF_LINK_LATER};
     l->askers = asker;
     pthread_mutex_unlock(&l->reply_mutex);
     frame->id = asker->id;
@@ -264,43 +275,64 @@ void ff_link_forget(struct ff_link *l, struct ff_asker *asker)
     pthread_mutex_unlock(&l->reply_mutex);
 }
 
-/* Gives what has come to those who wait for it. */
+static int keep(struct ff_link *l, const struct ff_message *m)
+{
+    struct ff_answer *a = malloc(sizeof(*a) + m->frame.total);
+    if (!a)
+        return -ENOMEM;
+    *a = (struct ff_answer){.frame = m->frame};
+    memcpy(a->bytes, m->bytes, m->frame.total);
+    *l->last = a;
+    l->last = &a->next;
+    return 0;
+}
+
+static int give(struct ff_link *l, const struct ff_message *m)
+{
+    struct ff_asker *asker = l->askers;
+    while (asker && asker->id != m->frame.id)
+        asker = asker->next;
+    if (!asker || asker->is_answered)
+        return 0; /* it has given up */
+    asker->bytes = malloc((size_t)m->frame.total + 1);
+    if (!asker->bytes)
+        return -ENOMEM;
+    memcpy(asker->bytes, m->bytes, m->frame.total);
+    asker->frame = m->frame;
+    asker->is_answered = true;
+    return 0;
+}
+
+/* Gives what has come to those who wait for it. 0: the hub is gone; 1; -errno. With the lock. */
 static int hand_out(struct ff_link *l)
 {
     struct ff_message m;
-    int r;
+    int is_there = read_into(l->replies, &l->answers), r;
+    if (is_there == -EAGAIN || is_there == -EINTR)
+        return 1;
+    if (is_there <= 0)
+        return is_there;
     while ((r = ff_inbox_next(&l->answers, &m)) > 0) {
-        struct ff_asker *asker = l->askers;
-        while (asker && asker->id != m.frame.id)
-            asker = asker->next;
-        if (!asker || asker->is_answered)
-            continue; /* it has given up */
-        asker->bytes = malloc((size_t)m.frame.total + 1);
-        if (!asker->bytes)
-            return -ENOMEM;
-        memcpy(asker->bytes, m.bytes, m.frame.total);
-        asker->frame = m.frame;
-        asker->is_answered = true;
+        r = m.frame.id & FF_LINK_LATER ? keep(l, &m) : give(l, &m);
+        if (r < 0)
+            return r;
     }
-    return r;
+    pthread_cond_broadcast(&l->has_come);
+    return r < 0 ? r : 1;
 }
 
-/* One reads for all, without the lock, until something comes. */
+/* One reads for all; until something comes, without the lock. */
 static int read_for_all(struct ff_link *l, int timeout_ms)
 {
     l->is_read = true;
     pthread_mutex_unlock(&l->reply_mutex);
     int r = ff_sock_await(l->replies, false, timeout_ms);
-    if (r == 0)
-        r = read_into(l->replies, &l->answers);
     pthread_mutex_lock(&l->reply_mutex);
     l->is_read = false;
-    if (r > 0)
+    if (r == 0)
         r = hand_out(l);
-    else if (r == 0)
-        r = -EPIPE;
-    pthread_cond_broadcast(&l->has_come);
-    return r;
+    pthread_cond_broadcast(&l->has_come); /* somebody else reads now */
+    return r > 0 ? 0 : r == 0 ? -EPIPE : r;
 }
 
 static int wait_for_reader(struct ff_link *l, int64_t until_us)
@@ -327,9 +359,29 @@ int ff_link_await(struct ff_link *l, struct ff_asker *asker, int64_t until_us)
             r = read_for_all(l, left_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)left_ms);
         if (r == -ETIMEDOUT && ff_clock_us() < until_us)
             r = 0;
+        if (r == 0 && l->later)
+            r = -EINTR;
     }
     if (asker->is_answered)
         r = 0;
     pthread_mutex_unlock(&l->reply_mutex);
     return r;
+}
+
+int ff_link_collect(struct ff_link *l)
+{
+    pthread_mutex_lock(&l->reply_mutex);
+    int r = hand_out(l);
+    pthread_mutex_unlock(&l->reply_mutex);
+    return r;
+}
+
+struct ff_answer *ff_link_answer(struct ff_link *l)
+{
+    pthread_mutex_lock(&l->reply_mutex);
+    struct ff_answer *a = l->later;
+    if (a && !(l->later = a->next))
+        l->last = &l->later;
+    pthread_mutex_unlock(&l->reply_mutex);
+    return a;
 }

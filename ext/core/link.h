@@ -1,9 +1,9 @@
 /* link: a worker's side of the bus: it says, it hears, it asks.
  *
  * Runs in:  worker. say, ask and await in any thread, hear in one.
- * Blocks:   hear, await and room, as long as they are told; say only with a message of more than
- * one part, until the hub has taken it. Owns:     its ends of the pipes (hub.h), a thread once
- * there is need of it.
+ * Blocks:   hear (unless its pipe was made non-blocking), await and room, as long as they are told;
+ * say only with a message of more than one part, until the hub has taken it.
+ * Owns:     its ends of the pipes (hub.h), a thread once there is need of it.
  *
  * What is said after a pause goes out at once. What is said soon after that waits for more, at
  * most FF_LINK_GATHER_US: then the thread writes it. */
@@ -15,6 +15,9 @@
 
 enum { FF_LINK_GATHER_US = 100, FF_LINK_GATHER = 32 * 1024 };
 
+/* Ids of requests for whose answer no thread waits: the caller makes them. */
+#define FF_LINK_LATER UINT32_C(0x80000000)
+
 struct ff_link;
 
 /* One who waits for an answer; stands in a list of the link while it does. */
@@ -24,6 +27,13 @@ struct ff_asker {
     bool is_answered;
     struct ff_frame frame; /* REPLY or FAIL */
     char *bytes;           /* frame.total of them, for the caller to free */
+};
+
+/* An answer for which no thread waits. */
+struct ff_answer {
+    struct ff_answer *next;
+    struct ff_frame frame;
+    char bytes[]; /* frame.total of them */
 };
 
 /* Takes the four ends, by enum ff_hub_pipe; also if it fails. 0 or -errno. */
@@ -39,7 +49,7 @@ int ff_link_say(struct ff_link *l, struct ff_frame *frame, const void *topic, co
 int ff_link_room(struct ff_link *l, int timeout_ms);
 
 /* Waits for something that was said to us; messages are then in ff_link_inbox. 0: the hub is
- * gone; 1; -errno (-EINTR). */
+ * gone; 1; -errno (-EINTR; -EAGAIN, if the pipe is non-blocking). */
 int ff_link_hear(struct ff_link *l);
 struct ff_inbox *ff_link_inbox(struct ff_link *l);
 
@@ -47,8 +57,20 @@ struct ff_inbox *ff_link_inbox(struct ff_link *l);
 int ff_link_ask(struct ff_link *l, struct ff_asker *asker, struct ff_frame *frame,
                 const void *topic, const void *bytes, size_t n);
 
-/* Waits for the answer until `until_us` (INT64_MAX: any time). 0, -ETIMEDOUT, -EINTR, -EPIPE. */
+/* Waits for the answer until `until_us` (INT64_MAX: any time). 0, -ETIMEDOUT, -EINTR, -EPIPE. Who
+ * waits reads for all: after it, and before it is called again, look for ff_link_answer. -EINTR
+ * also says that there is one. */
 int ff_link_await(struct ff_link *l, struct ff_asker *asker, int64_t until_us);
 void ff_link_forget(struct ff_link *l, struct ff_asker *asker);
+
+/* Reads the answers that are there. 0: the hub is gone; 1; -errno. */
+int ff_link_collect(struct ff_link *l);
+
+/* Gives the next answer to a request with an id from FF_LINK_LATER on, for the caller to free;
+ * NULL: there is none. */
+struct ff_answer *ff_link_answer(struct ff_link *l);
+
+/* The pipe that something said to us comes through, and the one of answers (non-blocking). */
+int ff_link_fd(const struct ff_link *l, bool of_answers);
 
 #endif

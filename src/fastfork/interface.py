@@ -74,6 +74,11 @@ def may_be(found: Any, interface: str) -> bool:
     return interface in kinds or (kinds == ("wsgi",) and not isinstance(found, type))
 
 
+def is_coroutine_function(found: Any) -> bool:
+    """Whether calling *found* gives a coroutine."""
+    return bool(_flags(found) & _CO_COROUTINE)
+
+
 def _is_protocol(found: type) -> bool:
     protocols = sys.modules.get("asyncio.protocols")  # who has not imported it has none
     return protocols is not None and issubclass(found, protocols.BaseProtocol)

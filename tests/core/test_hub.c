@@ -71,6 +71,38 @@ TEST(a_request_that_nobody_answers_fails_at_once)
     end();
 }
 
+TEST(an_answer_that_no_thread_waits_for_is_kept_whoever_reads_it)
+{
+    struct question q;
+    struct ff_message m, later;
+    begin(1 << 20, FF_OVERFLOW_DROP_OLDEST);
+    say(1, FF_FRAME_RESPOND, "sum", "");
+    CHECK(ff_link_collect(worker[0]) == 1 && !ff_link_answer(worker[0]));
+    say_to(0, FF_FRAME_REQUEST, "sum", "?", 0, FF_LINK_LATER | 7);
+    CHECK(wait_for(1, &later));
+    uint32_t id = later.frame.id;
+    start(&q, 0, "sum");
+    CHECK(wait_for(1, &m));
+    say_to(1, FF_FRAME_REPLY, "", "later", 0, id);
+    say_to(1, FF_FRAME_REPLY, "", "now", 0, m.frame.id);
+    while (!atomic_load(&q.is_over)) /* who waits is told that there is another one */
+        turn();
+    pthread_join(q.thread, NULL);
+    if (q.result == -EINTR) {
+        CHECK(ff_link_collect(worker[0]) == 1);
+    } else {
+        CHECK(q.result == 0 && q.asker.frame.total == 3);
+        free(q.asker.bytes);
+    }
+    struct ff_answer *a = ff_link_answer(worker[0]);
+    CHECK(a && a->frame.id == (FF_LINK_LATER | 7) && memcmp(a->bytes, "later", 5) == 0);
+    free(a);
+    CHECK(!ff_link_answer(worker[0]));
+    ff_hub_free(hub), hub = NULL;
+    CHECK(ff_link_collect(worker[0]) == 0);
+    end();
+}
+
 TEST(who_asked_a_worker_that_died_is_told)
 {
     struct question q;

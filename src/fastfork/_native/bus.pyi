@@ -1,6 +1,6 @@
 """Both ends of the bus: a worker's link, and the master's post beside the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from fastfork._native.dispatcher import Dispatcher
@@ -16,6 +16,9 @@ PART: int
 
 MESSAGE_MAX: int
 """Octets of a message, at most."""
+
+LATER: int
+"""A request said with an id from here to 2**32 - 1 is answered through `Link.answers`."""
 
 Message: TypeAlias = tuple[int, int, int, int, str, bytes]
 """Kind, flags, slot of the sender, id, topic, octets: the first two and the id as in frame.h."""
@@ -72,7 +75,10 @@ class Link:
         """Wait up to 0.1 s, without the GIL, for the hub to take something."""
 
     def hear(self) -> list[Message] | None:
-        """Wait, without the GIL, for messages; None when the master is gone."""
+        """Wait, without the GIL, for messages; None when the master is gone.
+
+        Whoever makes `down_fd` non-blocking gets an empty list instead of waiting.
+        """
 
     def request(
         self,
@@ -86,6 +92,26 @@ class Link:
 
         None if there is no room for it. Raises TimeoutError, and what `say` raises.
         """
+
+    on_answers: Callable[[], object] | None
+    """Called by `request`, in any thread: there may be `answers`."""
+
+    def collect(self) -> bool:
+        """Read what came through `answers_fd`, without waiting; return False when the master is gone.
+
+        Then see `answers`. Raises OSError.
+        """
+
+    def answers(self) -> list[tuple[int, int, int, bytes]]:
+        """Return the answers to requests with ids from LATER on: id, kind, flags, octets of each."""
+
+    @property
+    def down_fd(self) -> int:
+        """What `hear` reads."""
+
+    @property
+    def answers_fd(self) -> int:
+        """What `collect` reads; non-blocking."""
 
 class Post:
     """The master's end, in the process of its dispatcher."""

@@ -9,7 +9,13 @@
 
 A message is anything that msgpack can hold (dict, list, str, bytes, numbers, datetime, dataclass,
 msgspec.Struct; what arrives is made of dicts and lists), up to 64 MiB. bytes pass through as they are.
-Handlers run one after the other on a thread of their own; every function here works in every thread.
+Every function here works in every thread. Handlers run one after the other, on a thread of their own, or
+on the event loop of a worker that has one (ASGI): what they do there must be quick, or awaited. Handlers,
+responders and duties of the leader may be async functions; an async handler gets its next message when it is
+done with this one, async responders work beside each other.
+
+On a loop, `await arequest(...)`; and publish what is larger than 64 KiB by `asyncio.to_thread`, as it waits
+until the master has taken it.
 """
 
 from __future__ import annotations
@@ -67,19 +73,12 @@ def request(name: str, message: Any = None, *, timeout: float | None = 30.0) -> 
     Raises BusTimeout after *timeout* seconds (None: never), BusFull if too much waits already, BusFailed if
     the responder raised an exception or died, BusUnavailable if there is none, or no server here.
     """
-    if not isinstance(_here, Worker):
-        what = (
-            "outside a fastfork server" if _here is None else "in the master, which must not wait"
-        )
-        raise BusUnavailable(f"there is no request {what}")
-    return ask(_here.link, name, message, timeout)
+    return ask(_worker().link, name, message, timeout)
 
 
 async def arequest(name: str, message: Any = None, *, timeout: float | None = 30.0) -> Any:  # noqa: ASYNC109
-    """As `request`, for asyncio: a thread waits meanwhile, the loop does not."""
-    import asyncio
-
-    return await asyncio.to_thread(request, name, message, timeout=timeout)
+    """As `request`, for asyncio: the loop goes on meanwhile."""
+    return await _worker().answers.ask(name, message, timeout)
 
 
 def subscribe(pattern: str, *, master: bool = False) -> Callable[[F], F]:
@@ -110,10 +109,10 @@ def responder(name: str, *, master: bool = False) -> Callable[[F], F]:
 
 
 def leader(duty: F) -> F:
-    """Run the function below in exactly one worker, in a thread of its own.
+    """Run the function below in exactly one worker, in a thread of its own; an async one on its loop.
 
-    It gets a threading.Event and should return when that is set: this worker ends then, and another one leads
-    as soon as the function has returned, or the worker is gone.
+    It gets a threading.Event (async: an asyncio.Event) and should return when that is set: this worker ends
+    then, and another one leads as soon as the function has returned, or the worker is gone.
     """
     duties.append(duty)
     if isinstance(_here, Worker):
@@ -138,6 +137,13 @@ def _insist(
     while isinstance(here, Worker) and here.waits_for_room():
         if here.link.say(kind, flags, topic, octets, to):
             break
+
+
+def _worker() -> Worker:
+    if isinstance(_here, Worker):
+        return _here
+    where = "outside a fastfork server" if _here is None else "in the master, which must not wait"
+    raise BusUnavailable(f"there is no request {where}")
 
 
 def _tell(kind: int, name: str, *, master: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from msgspec.msgpack import Decoder
 
@@ -11,10 +12,10 @@ from fastfork._native.bus import ELSEWHERE, MASTER, packed
 from fastfork.errors import BusFailed, BusFull, BusTimeout, BusUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from fastfork._native.bus import Link, Message
-    from fastfork.bus.handlers import Handlers
+    from fastfork.bus.handlers import Handler, Handlers
 
 # By enum ff_frame_kind.
 PUBLISH, SEND, REQUEST, REPLY, FAIL, SUBSCRIBE, RESPOND, READY, CANDIDATE, RESIGN, LEAD = range(
@@ -66,6 +67,10 @@ class Endpoint:
         self.handlers = handlers
         self._on_error = on_error
         self.on_lead: Callable[[], None] | None = None
+        self.finish: Callable[[Handler, str, Awaitable[Any]], object] = _no_loop
+        """Runs the rest of an async handler: itself, a topic, and what calling it gave."""
+        self.finish_answer: Callable[[int, str, Awaitable[Any]], object] = _no_loop
+        """Runs the rest of an async responder, and passes its answer on: to which request, to what name."""
 
     def announce(self) -> None:
         """Tell the hub what this process wants to hear."""
@@ -83,24 +88,49 @@ class Endpoint:
                 if kind <= SEND:
                     sender = _SENDERS.get(slot, slot)
                     for handler in found.get(topic) or find(topic):
-                        handler(topic, octets if flags & RAW else decode(octets), sender)
+                        result = handler(topic, octets if flags & RAW else decode(octets), sender)
+                        if result is not None and hasattr(result, "__await__"):
+                            self.finish(handler, topic, result)
                 elif kind == REQUEST:
                     self._respond(number, topic, octets if flags & RAW else _decode(octets))
                 elif kind == LEAD and self.on_lead:
                     self.on_lead()
             except Exception as error:
-                self._on_error(f"bus: {topic!r}", error)
+                self.fail(topic, error)
+
+    def fail(self, topic: str, error: BaseException) -> None:
+        """Log what a handler of *topic* has raised."""
+        self._on_error(f"bus: {topic!r}", error)
+
+    def answer(self, number: int, answer: Any) -> None:
+        """Answer the request *number*. Raises TypeError for what can't be sent."""
+        flags, octets = packed(answer)
+        if not self.mouth.say(REPLY, flags, "", octets, id=number, now=True):
+            self.mouth.say(FAIL, Failure.FULL, "", b"", id=number, now=True)
+
+    def refuse(self, number: int, topic: str, error: BaseException) -> None:
+        """Say that the request *number* has failed, and why."""
+        self._on_error(f"bus: the responder {topic!r}", error)
+        told = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")[:1000]
+        self.mouth.say(FAIL, Failure.RAISED, "", told, id=number, now=True)
 
     def _respond(self, number: int, topic: str, message: Any) -> None:
         try:
-            flags, octets = packed(self.handlers.responders[topic](message))
-            if self.mouth.say(REPLY, flags, "", octets, id=number, now=True):
-                return
-            why, told = Failure.FULL, b""
+            answer = self.handlers.responders[topic](message)
+            if answer is not None and hasattr(answer, "__await__"):
+                self.finish_answer(number, topic, answer)
+            else:
+                self.answer(number, answer)
         except Exception as error:
-            self._on_error(f"bus: the responder {topic!r}", error)
-            why, told = Failure.RAISED, f"{type(error).__name__}: {error}".encode()[:1000]
-        self.mouth.say(FAIL, why, "", told, id=number, now=True)
+            self.refuse(number, topic, error)
+
+
+def _no_loop(_: object, topic: str, rest: Awaitable[Any]) -> NoReturn:
+    if isinstance(rest, Coroutine):
+        rest.close()
+    raise TypeError(
+        f"{topic!r}: an async function can't run in the master, which has no event loop"
+    )
 
 
 def ask(link: Link, name: str, message: Any, timeout: float | None) -> Any:
@@ -114,9 +144,13 @@ def ask(link: Link, name: str, message: Any, timeout: float | None) -> Any:
         raise BusUnavailable("the master is gone") from None
     if answer is None:
         raise BusFull(f"too many messages wait already: the request to {name!r} was not sent")
-    kind, flags, octets = answer
+    return opened(name, *answer)
+
+
+def opened(name: str, kind: int, flags: int, octets: bytes) -> Any:
+    """Return what an answer to a request to *name* says; raise the BusError that it tells of."""
     if kind == FAIL:
-        raise _failure(flags, name, octets.decode())
+        raise _failure(flags, name, octets.decode("utf-8", "replace"))
     return octets if flags & RAW else _decode(octets)
 
 

@@ -1,19 +1,21 @@
-"""A worker at the bus: a link to the hub, and a thread that handlers run on once there are any."""
+"""A worker at the bus: a link to the hub, and a thread or a loop that handlers run on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastfork.bus.endpoint import CANDIDATE, RESIGN, Endpoint
 from fastfork.bus.leadership import Leadership
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from threading import Thread
+    from asyncio import AbstractEventLoop, Runner
+    from collections.abc import Awaitable, Callable, Iterable
 
     from fastfork._native.bus import Link
+    from fastfork.bus.answers import Answers
     from fastfork.bus.handlers import Handlers
     from fastfork.bus.leadership import Duty
+    from fastfork.bus.onloop import OnLoop
 
 
 class Worker(Endpoint):
@@ -31,10 +33,30 @@ class Worker(Endpoint):
         super().__init__(link, handlers, on_error=on_error)
         self.link = link
         self._is_patient = is_patient
-        self._is_open = False
-        self._thread: Thread | None = None
+        self._is_open = self._is_listening = False
+        self._thread_id = 0
+        self._on_loop: OnLoop | None = None
+        self._runner: Runner | None = None
+        self._answers: Answers | None = None
         self._leadership = Leadership(on_error)
         self.on_lead = self._leadership.begin
+        self.finish = lambda handler, topic, rest: self._run_here(rest)
+        self.finish_answer = lambda number, name, rest: self.answer(number, self._run_here(rest))
+
+    def run_on(self, loop: AbstractEventLoop) -> None:
+        """Let handlers and async duties run on *loop*; before `open`, in the loop's thread.
+
+        Who calls it awaits `stop` before the loop ends.
+        """
+        from threading import get_ident
+
+        from fastfork.bus.onloop import OnLoop
+
+        self._on_loop = on_loop = OnLoop(loop, self.link, self)
+        self.finish, self.finish_answer = on_loop.finish, on_loop.finish_answer
+        self._thread_id = get_ident()
+        self._leadership.loop = loop
+        self.answers.watch(loop)
 
     def open(self, duties: Iterable[Duty]) -> None:
         """Let the handlers run, and lead with *duties* when it is our turn: the application is loaded."""
@@ -44,16 +66,19 @@ class Worker(Endpoint):
             self.lead(duty)
 
     def listen(self) -> None:
-        """Start the thread, if there is something to hear."""
-        if not self._is_open or self._thread is not None:
+        """Hear what is said, if that concerns anybody."""
+        if not self._is_open or self._is_listening:
             return
         if not self.handlers and not self._leadership.duties:
             return
+        self._is_listening = True
+        self.announce()
+        if self._on_loop is not None:
+            self._on_loop.loop.call_soon_threadsafe(self._on_loop.start)
+            return
         from threading import Thread
 
-        self._thread = Thread(target=self._run, name="fastfork-bus", daemon=True)
-        self.announce()
-        self._thread.start()
+        Thread(target=self._run, name="fastfork-bus", daemon=True).start()
 
     def lead(self, duty: Duty) -> None:
         """Take on a duty for when this worker leads; before `open` they are only collected."""
@@ -63,24 +88,58 @@ class Worker(Endpoint):
         self.listen()
         self.link.say(CANDIDATE, 0, "", b"", now=True)
 
+    @property
+    def answers(self) -> Answers:
+        """Who awaits an answer."""
+        if self._answers is None:
+            from fastfork.bus.answers import Answers
+
+            self._answers = Answers(self.link)
+        return self._answers
+
     def waits_for_room(self) -> bool:
         """Wait a while for room in the link, if that is wanted; return whether to try again."""
-        from threading import current_thread
+        from threading import get_ident
 
         # Two handlers that wait for each other would wait for ever.
-        if not self._is_patient or current_thread() is self._thread:
+        if not self._is_patient or get_ident() == self._thread_id:
             return False
         self.link.wait_for_room()
         return True
 
+    async def stop(self, *, within: float) -> None:
+        """End what runs on the loop, *within* seconds: async duties first, then handlers."""
+        if self._on_loop is None:
+            return
+        deadline = self._on_loop.loop.time() + within
+        await self._leadership.stop(within=within)
+        await self._on_loop.stop(within=max(0.0, deadline - self._on_loop.loop.time()))
+        self.answers.unwatch(self._on_loop.loop)
+
     def close(self, *, within: float) -> None:
-        """Lead no more; the handlers go on until the process ends.
+        """Lead no more; handlers in a thread go on until the process ends.
 
         A duty that has not stopped *within* seconds ends with the process: until then nobody else leads.
         """
         if self._leadership.duties and self._leadership.end(within=within):
             self.link.say(RESIGN, 0, "", b"", now=True)
 
+    def _run_here(self, rest: Awaitable[Any]) -> Any:
+        """Finish *rest* in the thread of the handlers, which has a loop for such."""
+        from asyncio import Runner
+
+        async def wait() -> Any:
+            return await rest
+
+        if self._runner is None:
+            self._runner = Runner()
+        return self._runner.run(wait())
+
     def _run(self) -> None:
+        from threading import get_ident
+
+        self._thread_id = get_ident()
         while (messages := self.link.hear()) is not None:
             self.deliver(messages)
+        if self._runner is not None:
+            self._runner.close()
