@@ -78,4 +78,6 @@ cdef inline object refusal_line(int status):
     """Return the status line of what the core answers in the application's place."""
     if status == 400:
         return "400 Bad Request"
+    if status == 413:
+        return "413 Content Too Large"
     return "408 Request Timeout" if status == 408 else "500 Internal Server Error"

@@ -2,7 +2,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport ECONNRESET, EINTR, ENOMEM, EPROTO, ETIMEDOUT
+from libc.errno cimport ECONNRESET, EFBIG, EINTR, ENOMEM, EPROTO, ETIMEDOUT
 from libc.string cimport memchr
 
 from c_http cimport ff_buffer_head
@@ -47,6 +47,8 @@ cdef inline bint wait_for_content(ff_lane *lane, ff_conn *conn) except -1:
             raise MemoryError
         if r == -ETIMEDOUT:
             raise OSError(ETIMEDOUT, "the client sent nothing more of the request's body in time")
+        if r == -EFBIG:
+            raise OSError(EFBIG, "the request's body, or its framing, is larger than it may be")
         if r == -EPROTO:
             raise OSError(EPROTO, "the chunks of the request's body are malformed")
         if r != -EINTR:

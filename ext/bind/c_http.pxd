@@ -50,11 +50,17 @@ cdef extern from "http_request.h" nogil:
         uint32_t head_len
         ff_http_slice method, target, path, query, host
         uint8_t minor
-        c_bool path_encoded, is_head, is_connect, is_forwarded
+        c_bool path_encoded, is_head, is_connect, is_https, is_forwarded
         uint16_t fields
         ff_http_field field[128]
 
     size_t ff_http_decode_path(const char *source, size_t n, char *to)
+
+
+cdef extern from "http_body.h" nogil:
+    struct ff_http_body_limits:
+        uint64_t content
+        uint32_t overhead
 
 
 cdef extern from "http_forwarded.h" nogil:

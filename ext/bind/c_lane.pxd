@@ -3,7 +3,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from c_http cimport (
-    c_bool, ff_buffer, ff_http_forwarded, ff_http_limits, ff_http_request, ff_http_response,
+    c_bool, ff_buffer, ff_http_body_limits, ff_http_forwarded, ff_http_limits, ff_http_request,
+    ff_http_response,
 )
 from c_networks cimport ff_networks, ff_peer
 from c_seat cimport ff_seat
@@ -41,6 +42,7 @@ cdef extern from "conn.h" nogil:
 
     struct ff_conn_limits:
         ff_http_limits http
+        ff_http_body_limits body
         size_t body_buffer
         uint32_t requests, rate
 
@@ -81,6 +83,7 @@ cdef extern from "tenure.h" nogil:
 cdef extern from "exchange.h" nogil:
     ssize_t ff_exchange_read(ff_lane *lane, ff_conn *c, void *to, size_t n)
     c_bool ff_exchange_keeps_alive(const ff_lane *lane, const ff_conn *c)
+    int ff_exchange_inform(ff_lane *lane, ff_conn *c, const ff_buffer *head)
     int ff_exchange_write(ff_lane *lane, ff_conn *c, const void *data, size_t n)
     int ff_exchange_flush(ff_lane *lane, ff_conn *c)
     int ff_exchange_send_file(ff_lane *lane, ff_conn *c, int file, int64_t offset, size_t n)

@@ -63,7 +63,9 @@ cdef inline dict template_of(server, dict constants):
     return environ
 
 
-cdef inline dict constants_of(root_path, errors, file_wrapper, no_replay, threads, processes):
+cdef inline dict constants_of(
+    root_path, errors, file_wrapper, no_replay, early_hints, threads, processes
+):
     """Return what is the same for every request of a lane."""
     from fastfork._version import __version__
 
@@ -78,6 +80,7 @@ cdef inline dict constants_of(root_path, errors, file_wrapper, no_replay, thread
         "wsgi.run_once": False,
         "wsgi.file_wrapper": file_wrapper,
         "wsgi.input_terminated": True,
+        "wsgi.early_hints": early_hints,
         "fastfork.no_replay": no_replay,
     }
 
@@ -157,6 +160,8 @@ cdef inline int add_target(
     cdef ff_http_slice path = request.path, query = request.query
     text = latin1(head + request.target.at, request.target.len)
     environ["RAW_URI"] = text
+    if request.is_https:
+        environ["wsgi.url_scheme"] = "https"
     if query.len > 0:
         environ["QUERY_STRING"] = latin1(head + query.at, query.len)
     if request.path_encoded:

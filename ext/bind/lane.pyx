@@ -51,6 +51,8 @@ cdef class Lane:
         relays,
         trusted,
         size_t body_buffer,
+        unsigned long long max_body=0,
+        unsigned int limit_overhead=16384,
         unsigned int limit_requests=0,
         unsigned int rate=0,
         bint refuse_underscores=False,
@@ -70,6 +72,8 @@ cdef class Lane:
         config.wait_ms[FF_WAIT_WRITE] = <long long>(write_timeout * 1000)
         config.wait_ms[FF_WAIT_PARK] = <long long>(linger * 1000)
         config.limits.body_buffer = body_buffer
+        config.limits.body.content = max_body
+        config.limits.body.overhead = limit_overhead
         config.limits.requests = limit_requests
         config.limits.rate = rate
         config.limits.http.head = limit_head

@@ -5,6 +5,7 @@ from libc.errno cimport EINVAL, ENOMEM, EPERM
 
 from c_http cimport (
     ff_buffer,
+    ff_buffer_append,
     ff_buffer_clear,
     ff_http_request,
     ff_http_response,
@@ -32,6 +33,20 @@ cdef inline int render_head(
         raise TypeError(f"the headers must be a list, not {type(headers).__name__}")
     for header in <list>headers:
         render_header(response, header)
+    return 0
+
+
+cdef inline int render_hints(ff_buffer *out, const ff_http_request *request, headers) except -1:
+    """Put 103 Early Hints with these *headers* into *out* (RFC 8297)."""
+    cdef ff_http_response interim
+    if ff_http_response_start(&interim, out, request, True, "103 Early Hints", 15) < 0:
+        raise MemoryError
+    if not isinstance(headers, list):
+        raise TypeError(f"the headers must be a list, not {type(headers).__name__}")
+    for header in <list>headers:
+        render_header(&interim, header)
+    if ff_buffer_append(out, "\r\n", 2) < 0:
+        raise MemoryError
     return 0
 
 

@@ -10,9 +10,9 @@ from cpython.dict cimport PyDict_Copy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.errno cimport EINTR, ERANGE, ESHUTDOWN
+from libc.errno cimport EFBIG, EINTR, ERANGE, ESHUTDOWN
 from libc.stdint cimport int64_t, uint16_t, uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
 
 from c_http cimport (
     FF_FRAMING_NONE, ff_buffer, ff_buffer_close, ff_buffer_head, ff_buffer_len, ff_http_request,
@@ -20,8 +20,8 @@ from c_http cimport (
 )
 from c_lane cimport (
     ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish,
-    ff_exchange_forbid_replay, ff_exchange_send_file, ff_lane, ff_lane_next, ff_lane_wait,
-    ff_tenure_line,
+    ff_exchange_forbid_replay, ff_exchange_inform, ff_exchange_send_file, ff_lane, ff_lane_next,
+    ff_lane_wait, ff_tenure_line,
 )
 from c_networks cimport ff_peer
 from answer cimport mistake_in, put_head, refusal_line, transmit, trouble_with_client
@@ -31,7 +31,7 @@ from environ cimport (
     KEYS, add_fields, add_forwarded, add_target, constants_of, keys_of_known_fields, template_of,
 )
 from peer cimport address_of, is_same_host
-from rendering cimport render_head
+from rendering cimport render_head, render_hints
 from span cimport span_of
 from text cimport ascii, decimal
 
@@ -238,6 +238,23 @@ cdef class Exchange:
         self.is_started = True
         return self.writer
 
+    cdef int hint(self, headers) except -1:
+        """Send 103 Early Hints, if the client can know them."""
+        cdef ff_buffer hints
+        cdef int r
+        if self.conn == NULL or self.is_out:
+            raise AssertionError("early hints were given behind the head of the answer")
+        if self.conn.work.request.minor == 0:
+            return 0
+        memset(&hints, 0, sizeof(hints))
+        try:
+            render_hints(&hints, &self.conn.work.request, headers)
+            with nogil:
+                r = ff_exchange_inform(self.lane, self.conn, &hints)
+        finally:
+            ff_buffer_close(&hints)
+        return self.ensure(r)
+
     def write(self, data, /):
         """Send *data* at once."""
         if self.conn == NULL:
@@ -373,6 +390,12 @@ cdef class Gateway:
         if self.exchange is not None and self.exchange.conn != NULL:
             ff_exchange_forbid_replay(self.lane, self.exchange.conn)
 
+    def early_hints(self, headers, /):
+        """Tell the client of the request that runs these *headers* (RFC 8297), before its answer."""
+        if self.exchange is None:
+            raise AssertionError("early hints were given outside of any request")
+        self.exchange.hint(headers)
+
     cdef int run(self, ff_conn *conn) except -1:
         cdef int64_t began = ff_clock_us() if self.log_access is not None else 0
         cdef Exchange exchange = self.fresh_exchange()
@@ -407,7 +430,9 @@ cdef class Gateway:
             return 500
         if error is content.trouble:
             self.on_error(f"{line_of(environ)}: {error.strerror}", None)
-            return 408 if isinstance(error, TimeoutError) else 400
+            if isinstance(error, TimeoutError):
+                return 408
+            return 413 if error.errno == EFBIG else 400
         if type(error) is Mistake:
             self.on_error(f"{line_of(environ)}: {error}", None)
         else:
@@ -448,7 +473,8 @@ def serve(
     cdef ff_conn *conn = NULL
     cdef int r = 0
     constants = constants_of(
-        root_path, errors, FileWrapper, gateway.no_replay, multithread, multiprocess
+        root_path, errors, FileWrapper, gateway.no_replay, gateway.early_hints, multithread,
+        multiprocess,
     )
     gateway.lane = core
     gateway.app = app

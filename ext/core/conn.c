@@ -94,11 +94,14 @@ int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits)
         c->phase = FF_PHASE_HEAD;
         return verdict;
     }
+    c->phase = FF_PHASE_BODY;
     if (w->request.is_connect)
         return 501; /* we are no proxy (RFC 9110 9.3.6) */
-    ff_http_body_start(&w->framing, &w->request);
     w->body_at = w->request.head_len;
     w->body_len = 0;
+    verdict = ff_http_body_start(&w->framing, &w->request, &limits->body);
+    if (verdict != FF_HTTP_DONE)
+        return verdict;
     if (ff_http_body_is_complete(&w->framing)) {
         c->phase = FF_PHASE_RUN;
         c->needs_continue = false;

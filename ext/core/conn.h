@@ -66,6 +66,7 @@ struct ff_conn {
 /* How much of the input a request may hold in memory before the application runs. */
 struct ff_conn_limits {
     struct ff_http_limits http;
+    struct ff_http_body_limits body;
     size_t body_buffer;
     uint32_t requests; /* on one connection; 0: any number */
     uint32_t rate;     /* octets a second, in a body and in an answer; 0: any */

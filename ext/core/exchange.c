@@ -33,6 +33,21 @@ static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
     return r == 0 && !goes_on ? -ETIMEDOUT : r;
 }
 
+/* What goes out before the answer, 100 Continue say, does not begin it. */
+static int flush_before_answer(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    int r = ff_exchange_flush(lane, c);
+    w->is_begun = w->is_begun && w->response.out;
+    return r;
+}
+
+int ff_exchange_inform(struct ff_lane *lane, struct ff_conn *c, const struct ff_buffer *head)
+{
+    int r = ff_buffer_append(&c->work->out, ff_buffer_head(head), ff_buffer_len(head));
+    return r < 0 ? r : flush_before_answer(lane, c);
+}
+
 /* Reads until there is content or its end. */
 static int fill(struct ff_lane *lane, struct ff_conn *c)
 {
@@ -44,15 +59,14 @@ static int fill(struct ff_lane *lane, struct ff_conn *c)
     if (r < 0)
         return r;
     while (w->body_len == 0 && !ff_conn_has_whole_body(c)) {
-        r = ff_exchange_flush(lane, c);
-        w->is_begun = w->is_begun && w->response.out; /* 100 Continue is not the answer */
+        r = flush_before_answer(lane, c);
         ssize_t n = r < 0 ? r : ff_conn_receive(c);
         if (n == -EAGAIN)
             n = (r = await(lane, c, false)) < 0 ? r : 1;
         else if (n == 0)
             n = -ECONNRESET;
-        else if (n > 0 && ff_conn_decode(c) > FF_HTTP_DONE)
-            n = -EPROTO;
+        else if (n > 0 && (r = ff_conn_decode(c)) > FF_HTTP_DONE)
+            n = r == 413 ? -EFBIG : -EPROTO;
         if (n < 0)
             return (int)n;
     }

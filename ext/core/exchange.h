@@ -16,7 +16,8 @@ enum { FF_EXCHANGE_PENDING_MAX = 1 << 20 };
 
 /* Reads up to `n` octets of the request's content; blocks (up to the body time-out) when none
  * are there yet. The number; 0 at its end; -ETIMEDOUT; -ECONNRESET when the client ended too
- * early; -EPROTO when its framing is broken; -EINTR to be called again. */
+ * early; -EPROTO when its framing is broken; -EFBIG when it goes beyond a limit; -EINTR to be
+ * called again. */
 ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size_t n);
 
 /* May the connection go on after this request, as far as we are concerned? */
@@ -24,6 +25,10 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
 
 /* The request must not be run a second time, should this process die with it. */
 void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c);
+
+/* Sends `head`, a whole interim response (1xx), at once, before the answer itself. 0 or as
+ * ff_exchange_write. */
+int ff_exchange_inform(struct ff_lane *lane, struct ff_conn *c, const struct ff_buffer *head);
 
 /* Adds `n` octets of content behind the head. Small parts are gathered; large ones go out at
  * once, and what the socket does not take is kept, or waited for (blocks up to the write

@@ -1,10 +1,11 @@
 #include "http_body.h"
 
+#include "http_field.h"
 #include "http_scan.h"
 
 #include <string.h>
 
-enum { SIZE_DIGITS_MAX = 16, EXTENSIONS_MAX = 256, TRAILER_MAX = 4096, OVERHEAD_MAX = 16384 };
+enum { SIZE_DIGITS_MAX = 16, EXTENSIONS_MAX = 256, TRAILER_MAX = 4096 };
 
 /* What comes next. The names in capitals are those of RFC 9112 7.1. */
 enum state {
@@ -29,13 +30,17 @@ enum state {
     LAST_LF
 };
 
-void ff_http_body_start(struct ff_http_body *body, const struct ff_http_request *req)
+int ff_http_body_start(struct ff_http_body *body, const struct ff_http_request *req,
+                       const struct ff_http_body_limits *limits)
 {
-    *body = (struct ff_http_body){.state = ENDED};
+    *body = (struct ff_http_body){.state = ENDED, .limits = *limits};
+    if (limits->content > 0 && req->length > limits->content)
+        return 413;
     if (req->chunked)
         body->state = SIZE;
     else if (req->length > 0)
         body->state = LENGTH, body->left = req->length;
+    return FF_HTTP_DONE;
 }
 
 bool ff_http_body_is_complete(const struct ff_http_body *body)
@@ -106,19 +111,41 @@ static int read_ext(struct ff_http_body *body, uint8_t c)
     }
 }
 
+/* A chunk is announced: is there room for it? */
+static int begin_chunk(struct ff_http_body *body)
+{
+    uint64_t most = body->limits.content;
+    if (most > 0 && body->left > most - body->decoded)
+        return 413;
+    return go(body, body->left > 0 ? DATA : TRAILER_FIRST);
+}
+
+static int read_trailer_name(struct ff_http_body *body, uint8_t c)
+{
+    if (body->name_len < sizeof(body->name))
+        body->name[body->name_len++] = c;
+    return ff_http_is_octet(c, FF_OCTET_TOKEN) ? go(body, TRAILER_NAME) : 400;
+}
+
+/* Too late for these: what they rule is over (RFC 9110 6.5.1), and a reader that merges trailers
+ * into the head would see another message than we do. */
+static int end_trailer_name(struct ff_http_body *body)
+{
+    enum ff_http_field_name name = ff_http_field_find(body->name, body->name_len);
+    bool is_forbidden = name == FF_FIELD_CONTENT_LENGTH || name == FF_FIELD_TRANSFER_ENCODING ||
+                        name == FF_FIELD_HOST;
+    return is_forbidden ? 400 : go(body, TRAILER_VALUE);
+}
+
 static int read_trailer(struct ff_http_body *body, uint8_t c)
 {
-    bool is_token = ff_http_is_octet(c, FF_OCTET_TOKEN);
     switch ((enum state)body->state) {
     case TRAILER_FIRST:
         body->line = 0;
-        if (c == '\r')
-            return go(body, LAST_LF);
-        return is_token ? go(body, TRAILER_NAME) : 400;
+        body->name_len = 0;
+        return c == '\r' ? go(body, LAST_LF) : read_trailer_name(body, c);
     case TRAILER_NAME:
-        if (c == ':')
-            return go(body, TRAILER_VALUE);
-        return is_token ? FF_HTTP_MORE : 400;
+        return c == ':' ? end_trailer_name(body) : read_trailer_name(body, c);
     case TRAILER_VALUE:
         if (c == '\r')
             return go(body, TRAILER_LF);
@@ -133,7 +160,8 @@ static int charge(struct ff_http_body *body, uint16_t line_max)
 {
     body->line++;
     body->overhead++;
-    return body->line > line_max || body->overhead > OVERHEAD_MAX ? 413 : FF_HTTP_MORE;
+    uint32_t most = body->limits.overhead;
+    return body->line > line_max || (most > 0 && body->overhead > most) ? 413 : FF_HTTP_MORE;
 }
 
 /* One octet of chunked framing. */
@@ -145,7 +173,7 @@ static int read_framing(struct ff_http_body *body, uint8_t c)
     case SIZE:
         return read_size(body, c);
     case SIZE_LF:
-        return c == '\n' ? go(body, body->left > 0 ? DATA : TRAILER_FIRST) : 400;
+        return c == '\n' ? begin_chunk(body) : 400;
     case DATA_CR:
         return c == '\r' ? go(body, DATA_LF) : 400;
     case DATA_LF:

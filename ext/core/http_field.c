@@ -238,6 +238,11 @@ int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
         return FF_HTTP_DONE;
     case FF_FIELD_CONTENT_LENGTH:
         return obey_length(p, field->value.len, out);
+    case FF_FIELD_CONTENT_TYPE: /* of two, whoever looked before us may have seen the other */
+        if (facts->has_type)
+            return 400;
+        facts->has_type = true;
+        return FF_HTTP_DONE;
     case FF_FIELD_EXPECT:
         return obey_expect(p, field->value.len, out);
     case FF_FIELD_HOST:

@@ -19,16 +19,18 @@ struct ff_http_facts {
     bool has_host;
     bool host_is_in_target; /* an absolute- or authority-form target wins over Host */
     bool says_close;
+    bool has_type; /* Content-Type was there */
 };
 
 /* Does ff_http_field_obey have anything to do for this field? */
 static inline bool ff_http_field_is_obeyed(enum ff_http_field_name known)
 {
-    return (1u << known &
-            (1u << FF_FIELD_CONNECTION | 1u << FF_FIELD_CONTENT_LENGTH | 1u << FF_FIELD_EXPECT |
-             1u << FF_FIELD_HOST | 1u << FF_FIELD_TRANSFER_ENCODING |
-             1u << FF_FIELD_X_FORWARDED_FOR | 1u << FF_FIELD_X_FORWARDED_HOST |
-             1u << FF_FIELD_X_FORWARDED_PORT | 1u << FF_FIELD_X_FORWARDED_PROTO)) != 0;
+    return (1u << known & (1u << FF_FIELD_CONNECTION | 1u << FF_FIELD_CONTENT_LENGTH |
+                           1u << FF_FIELD_CONTENT_TYPE | 1u << FF_FIELD_EXPECT |
+                           1u << FF_FIELD_HOST | 1u << FF_FIELD_TRANSFER_ENCODING |
+                           1u << FF_FIELD_X_FORWARDED_FOR | 1u << FF_FIELD_X_FORWARDED_HOST |
+                           1u << FF_FIELD_X_FORWARDED_PORT | 1u << FF_FIELD_X_FORWARDED_PROTO)) !=
+           0;
 }
 
 /* Takes over into `out` what `field`, a field of the head at `buf`, says about host, framing and

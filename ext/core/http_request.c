@@ -67,8 +67,8 @@ static int read_request_line(const uint8_t *buf, struct line *line, struct ff_ht
 {
     const uint8_t *method = line->p;
     line->p = ff_http_scan(method, line->end, FF_OCTET_TOKEN);
-    if (line->p == line->end)
-        return line->ran_out;
+    if (line->p == line->end) /* RFC 9112 3: longer than any that is implemented */
+        return line->ran_out == FF_HTTP_MORE ? FF_HTTP_MORE : 501;
     if (line->p == method || *line->p != ' ')
         return 400;
     out->method = slice(buf, method, line->p++);

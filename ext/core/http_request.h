@@ -85,6 +85,7 @@ struct ff_http_request {
     uint8_t minor;               /* HTTP/1.minor: 0, or 1 (a higher minor counts as 1) */
     bool path_encoded;           /* path has a "%" */
     bool is_head, is_connect;
+    bool is_https;        /* the target says so, in absolute-form */
     bool keep_alive;      /* what the client asked for (RFC 9112 9.3) */
     bool expect_continue; /* "Expect: 100-continue" on HTTP/1.1 */
     bool has_length;      /* Content-Length present */
@@ -96,9 +97,10 @@ struct ff_http_request {
 };
 
 /* Reads one request head from `buf`. FF_HTTP_DONE: `out` is filled. FF_HTTP_MORE: what is there is
- * a clean beginning, come back with more. Otherwise the status to refuse with: 400 syntax, framing
- * or Host; 414 line too long; 417 unknown expectation; 431 fields or head too large, or too many
- * fields; 501 unknown transfer coding; 505 a major version that is not 1. A mistake is reported
+ * a clean beginning, come back with more. Otherwise the status to refuse with: 400 syntax, framing,
+ * Host, or two Content-Types; 414 line too long; 417 unknown expectation; 431 fields or head too
+ * large, or too many fields; 501 unknown transfer coding, or a method that no line can hold; 505 a
+ * major version that is not 1. A mistake is reported
  * with its octet, or for what a value means with the end of its line, and however the octets arrive
  * it is the same. */
 int ff_http_request_parse(const char *buf, size_t len, const struct ff_http_limits *limits,

@@ -123,14 +123,16 @@ static int read_authority_form(const uint8_t *buf, const uint8_t **p, const uint
     return FF_HTTP_DONE;
 }
 
-static int read_scheme(const uint8_t **p, const uint8_t *end)
+static int read_scheme(const uint8_t **p, const uint8_t *end, bool *is_https)
 {
     static const char word[] = "http://";
     for (const char *next = word; *next; ++*p) {
         if (*p == end)
             return FF_HTTP_MORE;
-        if (next == word + 4 && (**p | 0x20) == 's' && ((*p)[-1] | 0x20) == 'p')
+        if (next == word + 4 && (**p | 0x20) == 's' && ((*p)[-1] | 0x20) == 'p') {
+            *is_https = true;
             continue;
+        }
         if (**p != (uint8_t)*next && (*next == ':' || *next == '/' || (**p | 0x20) != *next))
             return 400;
         next++;
@@ -141,7 +143,7 @@ static int read_scheme(const uint8_t **p, const uint8_t *end)
 static int read_absolute_form(const uint8_t *buf, const uint8_t **p, const uint8_t *end,
                               struct ff_http_request *out)
 {
-    int r = read_scheme(p, end);
+    int r = read_scheme(p, end, &out->is_https);
     if (r != FF_HTTP_DONE)
         return r;
     const uint8_t *host = *p;

@@ -314,7 +314,7 @@ void ff_tenure_flushed(struct ff_lane *lane, struct ff_conn *c, int result)
 
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status)
 {
-    bool is_head = c->phase >= FF_PHASE_BODY && c->work->request.is_head;
+    bool is_head = c->phase >= FF_PHASE_HEAD && c->work->request.is_head;
     c->is_closing = true;
     ff_page_count(&lane->line->refusals[ff_http_refusal_kind(status)], 1);
     if (ff_http_refusal(&c->work->out, status, is_head, ff_tenure_date(lane)) < 0)
@@ -340,6 +340,7 @@ static int introduce(struct ff_lane *lane, struct ff_conn *c)
     struct ff_peer client = line->peer;
     int n = ff_proxy_read(ff_buffer_head(in), ff_buffer_len(in), lane->config.proxy, &client);
     c->phase = FF_PHASE_HEAD;
+    c->work->request.is_head = false; /* that is another request's */
     if (n <= 0)
         return n < 0 ? 400 : FF_HTTP_MORE;
     ff_buffer_consume(in, (size_t)n);
@@ -361,12 +362,21 @@ static int believe(const struct ff_lane *lane, struct ff_conn *c)
                                   &w->forwarded);
 }
 
+/* RFC 9110 7.4: "https" that came in the clear, and not from a proxy that ended TLS for us. */
+static bool is_misdirected(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    return c->work->request.is_https &&
+           !ff_networks_has(&lane->config.trusted, &ff_tenure_line(lane, c)->peer);
+}
+
 /* Goes on with the input as far as it can. */
 static int advance(struct ff_lane *lane, struct ff_conn *c)
 {
     int verdict = must_introduce(lane, c) ? introduce(lane, c) : FF_HTTP_DONE;
     if (verdict == FF_HTTP_DONE)
         verdict = ff_conn_advance(c, &lane->config.limits);
+    if (verdict == FF_HTTP_DONE && is_misdirected(lane, c))
+        return 421;
     if (verdict == FF_HTTP_DONE && c->work->request.is_forwarded)
         verdict = believe(lane, c);
     return verdict;

@@ -60,14 +60,15 @@ void stage_close(struct stage *s)
 
 void stage_sit(struct stage *s, int lane)
 {
-    struct ff_lane_config config = {
-        .replay = FF_REPLAY_SAFE,
-        .proxy = s->proxy,
-        .relays = s->relays,
-        .trusted = s->relays,
-        .seat = {s->d->page, s->d->lane[lane]->blocks, (uint16_t)lane,
-                 s->d->lane[lane]->receive_end, s->d->bell},
-        .limits = {.http = {16384, 8190, 8190, 100, false}, .body_buffer = 1 << 16}};
+    struct ff_lane_config config = {.replay = FF_REPLAY_SAFE,
+                                    .proxy = s->proxy,
+                                    .relays = s->relays,
+                                    .trusted = s->relays,
+                                    .seat = {s->d->page, s->d->lane[lane]->blocks, (uint16_t)lane,
+                                             s->d->lane[lane]->receive_end, s->d->bell},
+                                    .limits = {.http = {16384, 8190, 8190, 100, false},
+                                               .body = {.overhead = 16384},
+                                               .body_buffer = 1 << 16}};
     memcpy(config.wait_ms, s->wait_ms, sizeof(config.wait_ms));
     must(ff_lane_open(&config, &s->lane[lane]) == 0);
     ff_dispatcher_ready(s->d, (uint16_t)lane);

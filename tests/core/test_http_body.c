@@ -15,6 +15,8 @@ struct result {
 
 static struct result whole, split;
 
+static struct ff_http_body_limits limits = {.overhead = 16384};
+
 /* Decodes `raw` in pieces of `piece` octets, each at a guard page's edge. */
 static void decode(struct ff_http_request req, const char *raw, size_t n, size_t piece,
                    struct result *out)
@@ -25,7 +27,7 @@ static void decode(struct ff_http_request req, const char *raw, size_t n, size_t
     if (!end)
         end = check_guarded(zeros, RAW_MAX) + RAW_MAX;
     out->n = out->rest = 0;
-    ff_http_body_start(&body, &req);
+    ff_http_body_start(&body, &req, &limits);
     out->verdict = ff_http_body_is_complete(&body) ? FF_HTTP_DONE : FF_HTTP_MORE;
     for (size_t at = 0; at < n && out->verdict == FF_HTTP_MORE;) {
         size_t len = n - at < piece ? n - at : piece, content = len, rest;
@@ -75,7 +77,7 @@ TEST(a_request_without_a_body_is_complete_at_once)
     struct ff_http_body body;
     size_t n = 3, rest;
     char next[] = "GET";
-    ff_http_body_start(&body, &(struct ff_http_request){.has_length = true});
+    ff_http_body_start(&body, &(struct ff_http_request){.has_length = true}, &limits);
     CHECK(ff_http_body_is_complete(&body));
     CHECK(ff_http_body_decode(&body, next, &n, &rest) == FF_HTTP_DONE);
     CHECK(n == 0 && rest == 3 && memcmp(next, "GET", 3) == 0);
@@ -93,11 +95,11 @@ TEST(no_octets_are_no_progress_and_no_mistake)
 {
     struct ff_http_body body;
     size_t n = 0, rest = 7;
-    ff_http_body_start(&body, &chunked);
+    ff_http_body_start(&body, &chunked, &limits);
     CHECK(ff_http_body_decode(&body, NULL, &n, &rest) == FF_HTTP_MORE && n == 0 && rest == 0);
-    ff_http_body_start(&body, &(struct ff_http_request){.has_length = true, .length = 1});
+    ff_http_body_start(&body, &(struct ff_http_request){.has_length = true, .length = 1}, &limits);
     CHECK(ff_http_body_decode(&body, NULL, &n, &rest) == FF_HTTP_MORE && n == 0 && rest == 0);
-    ff_http_body_start(&body, &(struct ff_http_request){0});
+    ff_http_body_start(&body, &(struct ff_http_request){0}, &limits);
     CHECK(ff_http_body_decode(&body, NULL, &n, &rest) == FF_HTTP_DONE && n == 0 && rest == 0);
 }
 
@@ -262,6 +264,33 @@ TEST(many_plain_chunks_of_one_octet_are_taken)
     n = add(n, "0\r\n\r\n");
     decode(chunked, raw, n, n, &whole);
     CHECK(whole.verdict == FF_HTTP_DONE && whole.n == 11000);
+}
+
+TEST(trailers_that_rule_a_head_are_refused)
+{
+    REFUSED("0\r\nContent-Length: 5\r\n\r\n");
+    REFUSED("0\r\nX: y\r\nTRANSFER-ENCODING: chunked\r\n\r\n");
+    REFUSED("0\r\nhost: a\r\n\r\n");
+    static const char others[] =
+        "0\r\nHosts: a\r\nContent-Length-: 5\r\nTransfer-Encodings: a\r\n\r\n";
+    CHECK(gives(chunked, others, sizeof(others) - 1, FF_HTTP_DONE, "", ""));
+}
+
+TEST(content_may_have_a_limit_that_its_announcement_meets_first)
+{
+    struct ff_http_body body;
+    struct ff_http_request five = {.has_length = true, .length = 5};
+    limits.content = 5;
+    CHECK(ff_http_body_start(&body, &five, &limits) == FF_HTTP_DONE);
+    five.length = 6;
+    CHECK(ff_http_body_start(&body, &five, &limits) == 413);
+    size_t n = add(0, "2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n");
+    CHECK(gives(chunked, raw, n, FF_HTTP_DONE, "abcde", ""));
+    n = add(0, "2\r\nab\r\n4\r\n");
+    CHECK(gives(chunked, raw, n, 413, "", ""));
+    n = add(0, "ffffffffffffffff\r\n");
+    CHECK(gives(chunked, raw, n, 413, "", ""));
+    limits.content = 0;
 }
 
 TEST(many_short_trailers_are_taken)

@@ -427,8 +427,8 @@ TEST(limits_hold_to_the_octet)
     WITHIN(65535, 18, 9, 1, 431, head);
     WITHIN(sizeof(head) - 2, 18, 9, 2, 431, head);
     WITHIN(65535, 4, 9, 2, 414, "GET / HTTP/1.1\r\n");
-    WITHIN(65535, 4, 9, 2, 414, "GETGETGET");
-    WITHIN(65535, 4, 9, 2, 414, "GETGET");
+    WITHIN(65535, 4, 9, 2, 501, "GETGETGET");
+    WITHIN(65535, 4, 9, 2, 501, "GETGET");
     WITHIN(10, 18, 9, 2, 431, "\r\n\r\nGET /a");
     WITHIN(65535, 18, 9, 2, 431, GET "HostHostHost");
     WITHIN(10, 18, 9, 2, 431, "\r\n\r\nGET /aaaaa");

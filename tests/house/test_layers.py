@@ -81,7 +81,7 @@ NEIGHBOURS = {
     "http_request": {"http_field", "http_scan", "http_target"},
     "http_target": {"http_request", "http_scan"},
     "http_field": {"http_request", "http_scan", "http_target"},
-    "http_body": {"http_request", "http_scan"},
+    "http_body": {"http_field", "http_request", "http_scan"},
     "http_response": {"http_request", "http_field", "http_scan"},
     "http_forwarded": {"http_request", "http_field", "http_scan", "http_target", "networks"},
 }

@@ -31,6 +31,7 @@ STANDARD = {
     "wsgi.errors": "ErrorStream",
     "wsgi.file_wrapper": "type",
     "fastfork.no_replay": "method",
+    "wsgi.early_hints": "method",
 }
 
 

@@ -21,6 +21,7 @@ class Refused:
     """One answer with one of these statuses and Connection: close, then the end."""
 
     statuses: tuple[int, ...] = (400,)
+    to_head: bool = False
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,18 @@ ANSWERS: Cases = {
         asks("/stream", "HEAD"),
         reply(200, b"", to_head=True),
     ),
+    "answer-refusal-of-head": Case(
+        "must",
+        "9110 9.3.2",
+        head("Host: b", line="HEAD / HTTP/1.1"),
+        Refused(to_head=True),
+    ),
+    "answer-early-hints": Case(
+        "must", "9110 15.2", asks("/early"), reply(200, has={"Content-Length": "4"})
+    ),
+    "answer-early-hints-to-1-0": Case(
+        "must", "9110 15.2", asks("/early", version="HTTP/1.0"), reply(200, lives=False)
+    ),
     "answer-204": Case(
         "must",
         "9110 8.6",

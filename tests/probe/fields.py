@@ -91,6 +91,9 @@ FORM: Cases = {
     "field-of-spaces": Case("must", "9110 5.5", head("X-A: \t "), seen(fields={"X_A": ""})),
     "field-name-in-any-case": Case("must", "9110 5.1", head("x-A: b"), seen(fields={"X_A": "b"})),
     "field-twice": Case("must", "9110 5.2", head("X-A: b", "x-a: c"), seen(fields={"X_A": "b,c"})),
+    "field-type-twice": bad(
+        "Content-Type: a/b", "Content-Type: c/d", level="hardening", rule="9110 8.3"
+    ),
     "field-with-colons": Case("must", "9112 5", head("X-A: b:c"), seen(fields={"X_A": "b:c"})),
     "field-obs-text": Case(
         "must", "9110 5.5", head("X-A: \xe9\xff"), seen(fields={"X_A": "\xe9\xff"})

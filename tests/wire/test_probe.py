@@ -63,7 +63,7 @@ def test_is_refused_and_nothing_behind_it_is_answered(
     assert isinstance(case.then, Refused)
 
     wire = start(connect(server), case.octets + AFTER)
-    response = wire.read_response()
+    response = wire.read_response(to_head=case.then.to_head)
 
     assert response.status in case.then.statuses
     assert response["Connection"] == "close"

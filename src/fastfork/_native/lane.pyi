@@ -21,6 +21,8 @@ class Lane:
         relays: Networks,
         trusted: Networks,
         body_buffer: int,
+        max_body: int = 0,
+        limit_overhead: int = 16384,
         limit_requests: int = 0,
         rate: int = 0,
         refuse_underscores: bool = False,
@@ -37,6 +39,8 @@ class Lane:
         X-Forwarded-* fields of peers in *trusted* are believed.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
+        *max_body*: a body with more is answered 413, before it is read if its length tells (0: any).
+        *limit_overhead*: octets of chunk extensions and trailers that no content pays for (0: any).
         *limit_requests*: that many on one connection (0: any). *rate*: octets a second that a client must
         send of a body and read of an answer, on average, beyond the time-outs (0: any).
         *refuse_underscores*: a field with "_" in its name is answered 400.

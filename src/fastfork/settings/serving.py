@@ -221,6 +221,23 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             ge=0, le=(1 << 32) - 1, description="requests that a connection may send; 0: any number"
         ),
     ] = 0
+    limit_chunk_overhead: Annotated[
+        int,
+        Meta(
+            ge=256,
+            le=1 << 20,
+            description="octets of chunk extensions and trailers in a request's body, beyond one for each"
+            " octet of content",
+        ),
+    ] = 16_384
+    max_body: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 53,
+            description="octets of a request's body, else 413, before it is read if its length tells; 0: any",
+        ),
+    ] = 0
     body_buffer: Annotated[
         int,
         Meta(

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 _WORKERS = frozenset(
     (
         *("app", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
-        *("loop", "lifespan"),
-        *("root_path", "header_map", "body_buffer", "body_timeout", "write_timeout", "min_rate"),
+        *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
+        *("body_timeout", "write_timeout", "min_rate"),
         *("limit_head", "limit_request_line", "limit_request_fields", "limit_request_field_size"),
         *(
+            "limit_chunk_overhead",
             "limit_requests_per_connection",
             "forwarded_allow_ips",
             "proxy_protocol",

@@ -210,6 +210,8 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
         relays=job.proxies.relays,
         trusted=job.proxies.trusted,
         body_buffer=settings.body_buffer,
+        max_body=settings.max_body,
+        limit_overhead=settings.limit_chunk_overhead,
         limit_requests=settings.limit_requests_per_connection,
         rate=settings.min_rate,
         refuse_underscores=settings.header_map == "refuse",
