@@ -31,6 +31,7 @@ ANSWERS: dict[str, tuple[int, Fields, list[bytes]]] = {
     "/length": (200, [TEXT, ("Content-Length", "4")], [b"body"]),
     "/short": (200, [TEXT, ("Content-Length", "10")], [b"body"]),
     "/long": (200, [TEXT, ("Content-Length", "4")], [b"bo", b"dy and more"]),
+    "/without-reason": (299, [TEXT, ("Content-Length", "4")], [b"body"]),
     "/close": (200, [TEXT, ("Content-Length", "4"), ("Connection", "close")], [b"body"]),
     "/date": (200, [TEXT, ("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("Server", "x")], [b"body"]),
     "/cr": (200, [TEXT, ("X-A", "a\rb")], [b"body"]),
@@ -64,9 +65,9 @@ def seen(method: str, target: str, path: str, query: str, fields: Fields, versio
     }
 
 
-def reasons(status: int) -> str:
+def reasons(path: str, status: int) -> str:
     """Return the status line for *status*."""
-    return f"{status} Whatever"
+    return f"{status} " if path == "/without-reason" else f"{status} Whatever"
 
 
 def wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -74,7 +75,7 @@ def wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
     path = environ["PATH_INFO"]
     if path in ANSWERS:
         status, given, parts = ANSWERS[path]
-        start_response(reasons(status), list(given))
+        start_response(reasons(path, status), list(given))
         return iter(parts)
     if path == "/unread":
         start_response("200 OK", [TEXT, ("Content-Length", "4")])

@@ -193,6 +193,7 @@ ANSWERS: Cases = {
     ),
     "answer-too-long": Case("must", "9112 6.3", asks("/long"), reply(200, b"body", lives=False)),
     "answer-closes": Case("must", "9112 9.6", asks("/close"), reply(200, has=CLOSE, lives=False)),
+    "answer-without-reason": Case("must", "9112 4", asks("/without-reason"), reply(299)),
     "answer-fails-late": Case(
         "must", "9112 8", asks("/fails-late"), reply(200, b"part", is_cut=True, lives=False)
     ),

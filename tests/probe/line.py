@@ -51,6 +51,10 @@ FORM: Cases = {
     "line-some-empty-before": Case("should", "9112 2.2", b"\r\n" * 3 + get("/x"), seen(path="/x")),
     "line-bare-lf-before": Case("hardening", "9112 2.2", b"\n" + get("/"), Refused()),
     "line-bare-cr-before": Case("must", "9112 2.2", b"\r" + get("/"), Refused()),
+    "line-endless-empty-before": Case(
+        "hardening", "9112 2.2", b"\r\n" * 20_000 + get("/"), Refused((431,))
+    ),
+    "line-lf-cr": Case("hardening", "9112 2.2", b"GET / HTTP/1.1\n\rHost: a\r\n\r\n", Refused()),
     "line-space-line-before": Case("should", "9112 2.2", b" \r\n" + get("/"), Refused()),
     "line-8000-octets": Case(
         "should", "9112 3", get("/" + "a" * 7985), seen(path="/" + "a" * 7985)
@@ -107,6 +111,11 @@ TARGETS: Cases = {
     "target-encoded-nul": Case("hardening", "3986 7.3", get("/a%00b"), seen(path="/a\0b")),
     "target-plus-is-no-space": Case("must", "3986 2.2", get("/a+b"), seen(path="/a+b")),
     "target-query-stays-encoded": Case("must", "3986 2.1", get("/?a=%26"), seen(query="a=%26")),
+    "target-encoded-slash": Case(
+        "hardening", "3986 2.2", get("/a%2Fb"), seen(path="/a/b", target="/a%2Fb")
+    ),
+    "target-malformed-triplet": Case("hardening", "3986 2.1", get("/a%zz%4"), seen(path="/a%zz%4")),
+    "target-twice-encoded": Case("hardening", "3986 2.4", get("/a%2541"), seen(path="/a%41")),
     "target-dots-stay": Case("hardening", "9112 3", get("/a/../b"), seen(path="/a/../b")),
     "target-two-slashes": Case("hardening", "9112 3", get("//a/b"), seen(path="//a/b")),
     "target-all-path-octets": Case(
