@@ -85,6 +85,26 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             extra={"metavar": "auto|on|off"},
         ),
     ] = "auto"
+    ws_max_size: Annotated[
+        int,
+        Meta(ge=1, le=1 << 30, description="octets of a WebSocket message, inflated"),
+    ] = 16 << 20
+    ws_ping_interval: Annotated[
+        float,
+        Meta(ge=0, le=DAY, description="seconds between pings of a WebSocket; 0: none"),
+    ] = 20.0
+    ws_ping_timeout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=DAY,
+            description="seconds in which a client must say something behind a ping; 0: any",
+        ),
+    ] = 20.0
+    ws_per_message_deflate: Annotated[
+        bool,
+        Meta(description="compress the messages of WebSockets whose client can"),
+    ] = True
     dispatch: Annotated[
         Literal["auto", "round-robin", "least-loaded", "ip-hash", "shared"],
         Meta(

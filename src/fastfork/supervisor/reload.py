@@ -24,6 +24,7 @@ _WORKERS = frozenset(
         *("app", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
         *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
         *("body_timeout", "write_timeout", "min_rate"),
+        *("ws_max_size", "ws_ping_interval", "ws_ping_timeout", "ws_per_message_deflate"),
         *("limit_head", "limit_request_line", "limit_request_fields", "limit_request_field_size"),
         *(
             "limit_chunk_overhead",
