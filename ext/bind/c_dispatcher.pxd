@@ -63,6 +63,7 @@ cdef extern from "poller.h" nogil:
 cdef extern from "dispatcher.h" nogil:
     struct ff_dispatcher_stats:
         uint64_t accepted, dealt, redealt, taken, replayed, refused, closed, lost, accept_errors
+        uint64_t evicted
 
     enum:
         FF_RESCUED_MAX
@@ -85,6 +86,8 @@ cdef extern from "dispatcher.h" nogil:
         int bell
         c_bool is_listening
         c_bool is_full
+        c_bool is_short
+        int shortage
         int policy
         size_t lanes
         ff_master_lane *lane[512]

@@ -213,6 +213,13 @@ cdef class Dispatcher:
             for i in range(min(<int>core.rescues, FF_RESCUED_MAX))
         ]
 
+    def shortage(self):
+        cdef ff_dispatcher *core = self.open_core()
+        if not core.is_short:
+            return None
+        core.is_short = False
+        return core.shortage, core.stats.evicted
+
     def release(self, int lane):
         ff_dispatcher_release(self.core, self.checked(lane))
 
@@ -231,6 +238,7 @@ cdef class Dispatcher:
             "closed": core.stats.closed,
             "lost": core.stats.lost,
             "accept_errors": core.stats.accept_errors,
+            "evicted": core.stats.evicted,
             "bus_dropped": ff_hub_dropped(core.hub),
             "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
             "parked": core.escrow.list[FF_LIST_PARKED].count + core.escrow.list[FF_LIST_SILENT].count,

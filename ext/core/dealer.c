@@ -2,11 +2,12 @@
 
 #include "balance.h"
 #include "clock.h"
+#include "keeper.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { DEALS_PER_PASS = 256, STARVED_MS = 100 };
+enum { DEALS_PER_PASS = 256, STARVED_MS = 100, STALLED_MS = 20, TELL_MS = 60000 };
 
 /* ---- what the lanes can take ---- */
 
@@ -32,7 +33,8 @@ static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
         .running = atomic_load(&line->running),
         .service_us = atomic_load_explicit(&line->service_us, memory_order_relaxed),
         .is_able = lane->is_ready && !ff_dealer_is_stuck(d, i) && !atomic_load(&line->is_full) &&
-                   !(lane->is_stalled && claimed == lane->stalled_at),
+                   !(lane->is_stalled && claimed == lane->stalled_at &&
+                     d->now_ms < lane->stalled_until_ms),
         .is_overdue = ff_dealer_is_overdue(d, i)};
 }
 
@@ -97,7 +99,10 @@ static void send_batch(struct ff_dispatcher *d, uint16_t i)
         ff_page_count(&d->page->lane[i].sent, n);
         return;
     }
-    lane->is_stalled = true; /* until it claims something: then its queue has room again */
+    /* until it claims something: then its queue has room again. Or for a while, if what is short is
+     * something else (ETOOMANYREFS: descriptors in flight) */
+    lane->is_stalled = true;
+    lane->stalled_until_ms = d->now_ms + STALLED_MS;
     lane->stalled_at = atomic_load(&d->page->lane[i].claimed);
     d->credit[i] = d->spare[i] = 0;
     for (uint32_t k = 0; k < n; k++) {
@@ -154,9 +159,19 @@ static void deal_one(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 
 /* ---- where connections come from ---- */
 
-static void starve(struct ff_dispatcher *d)
+static void tell_shortage(struct ff_dispatcher *d, int shortage)
+{
+    if (d->shortage_told_ms && d->now_ms - d->shortage_told_ms < TELL_MS)
+        return;
+    d->shortage_told_ms = d->now_ms;
+    d->shortage = shortage;
+    d->is_short = true;
+}
+
+static void starve(struct ff_dispatcher *d, int shortage)
 {
     d->stats.accept_errors++;
+    tell_shortage(d, shortage);
     d->starved_until_ms = d->now_ms + STARVED_MS;
     ff_dispatcher_poll_listeners(d, false);
 }
@@ -170,11 +185,15 @@ static uint32_t accept_one(struct ff_dispatcher *d)
         if (!listener->is_readable)
             continue;
         if (!ff_escrow_has_room(&d->escrow)) {
-            starve(d);
+            starve(d, 0);
             return 0;
         }
         struct ff_peer peer;
         int fd, r = ff_sock_accept(listener->fd, &fd, &peer);
+        if ((r == -EMFILE || r == -ENFILE) && ff_keeper_make_room(d)) {
+            tell_shortage(d, -r);
+            r = ff_sock_accept(listener->fd, &fd, &peer);
+        }
         if (r == 0) {
             d->next_listener = i + 1;
             d->stats.accepted++;
@@ -186,7 +205,7 @@ static uint32_t accept_one(struct ff_dispatcher *d)
         listener->is_readable = listener->is_late = false;
         if (r != -EAGAIN) {
             /* no descriptors or memory: the client waits in the backlog, we don't spin */
-            starve(d);
+            starve(d, -r);
             return 0;
         }
     }
@@ -239,7 +258,8 @@ static bool all_blocked(struct ff_dispatcher *d)
 static void deal_all(struct ff_dispatcher *d)
 {
     uint32_t aside = 0; /* connections in a row that could not be dealt */
-    for (int n = 0; n < DEALS_PER_PASS; n++) {
+    int64_t since_us = ff_clock_us();
+    for (int n = 0; n < DEALS_PER_PASS && (n == 0 || !ff_dispatcher_is_over(d, since_us)); n++) {
         int lane = choose(d);
         if (lane < 0) {
             if ((d->is_full = all_full(d)))

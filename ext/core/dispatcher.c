@@ -26,6 +26,13 @@ void ff_dispatcher_tick(struct ff_dispatcher *d)
     d->now_ms = d->now_us / 1000;
 }
 
+bool ff_dispatcher_is_over(struct ff_dispatcher *d, int64_t since_us)
+{
+    bool is_over = ff_clock_us() - since_us >= d->part_us;
+    d->has_more = d->has_more || is_over;
+    return is_over;
+}
+
 int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
                        struct ff_dispatcher **out)
 {
@@ -38,6 +45,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->silence_ms = silence_ms;
     d->busy_us = FF_BUSY_US;
     d->stuck_us = FF_STUCK_US;
+    d->part_us = FF_PART_US;
     d->may_replay = true;
     ff_dispatcher_tick(d);
     if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
@@ -234,7 +242,7 @@ static int ms_until(int64_t now_ms, int64_t at_ms)
 static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
 {
     int64_t at = ff_keeper_next(d), hub_at = ff_hub_next(d->hub);
-    if (ff_hub_has_mail(d->hub))
+    if (ff_hub_has_mail(d->hub) || d->has_more)
         return 0;
     if (hub_at < at)
         at = hub_at;
@@ -333,6 +341,7 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         if (d->starved_until_ms && d->now_ms >= d->starved_until_ms)
             d->starved_until_ms = 0;
         d->hub->now_ms = d->now_ms;
+        d->has_more = false;
         int found = handle(d, events, n, ready);
         ff_hub_flush(d->hub);
         /* the bell is read: whoever rings from here on wakes us again */
@@ -341,7 +350,8 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         ff_keeper_expire(d);
         ff_keeper_relieve(d);
         deal(d);
-        if (find_timed_out(d) || found > 0 || ff_hub_has_mail(d->hub) || d->now_ms >= until_ms)
+        if (find_timed_out(d) || d->is_short || found > 0 || ff_hub_has_mail(d->hub) ||
+            d->now_ms >= until_ms)
             return found;
     }
 }

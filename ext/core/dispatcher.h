@@ -14,14 +14,15 @@
 #include "hub.h"
 #include "rescue.h"
 
-enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000 };
+enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000, FF_PART_US = 250 };
 
 struct ff_master_lane {
     /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on. */
     int send_end, receive_end;
     bool is_ready;   /* its worker has loaded the application */
-    bool is_stalled; /* the channel was full when `claimed` stood at stalled_at */
+    bool is_stalled; /* it took no more when `claimed` stood at stalled_at; tried again later */
     uint32_t stalled_at;
+    int64_t stalled_until_ms;
     bool is_leaving; /* it was told to */
     bool is_stuck;   /* it left a deal unclaimed for too long; until it answers a ping */
     uint32_t stuck_at_beat;
@@ -32,6 +33,8 @@ struct ff_master_lane {
     uint16_t slot;     /* whose worker sits at it */
     bool is_timed_out; /* a request stood still for longer than timeout_us; so many were done: */
     uint64_t timed_out_at;
+    /* what it gave up and is not taken in yet: the next id (0: none), and how many can follow */
+    uint32_t returning, returning_max;
     uint32_t fruitless; /* times in a row that there was nothing to take back from it */
     char *blocks;       /* shared with its worker: page.h */
     /* the ids whose octets lie in the blocks for replay, 0: none */
@@ -58,6 +61,7 @@ enum { FF_RESCUED_MAX = 16 };
 
 struct ff_dispatcher_stats {
     uint64_t accepted, dealt, redealt, taken, replayed, refused, closed, lost, accept_errors;
+    uint64_t evicted; /* parked connections that were closed for their descriptors */
 };
 
 struct ff_dispatcher {
@@ -69,11 +73,17 @@ struct ff_dispatcher {
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
     int64_t timeout_us;    /* the application's, without progress; 0: any */
+    int64_t part_us;       /* for a part of a pass: FF_PART_US */
     int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
     bool is_full;             /* no lane has room */
     bool is_blocked;          /* some lane has, but none that what waits may go to */
+    bool has_more;            /* the pass ended before all was done */
+    size_t relieved;          /* the lane that relief goes on with */
+    bool is_short;            /* the caller has to be told of this: */
+    int shortage;             /* the errno of accept, 0: the table was full */
+    int64_t shortage_told_ms; /* when it was told last */
     enum ff_policy policy;
     bool is_closing; /* never accept again */
     bool is_ending;  /* lanes end when nothing waits for them */
@@ -131,10 +141,16 @@ void ff_dispatcher_release(struct ff_dispatcher *d, uint16_t lane);
  * are closed: each worker drains its queue and reads the end. */
 void ff_dispatcher_close_channels(struct ff_dispatcher *d);
 
+/* Taking in, taking back, closing and dealing go on in parts, so that a pass of the master stays
+ * short however much there is to do. Is the part that began at `since_us` over? Then the next pass
+ * follows at once. */
+bool ff_dispatcher_is_over(struct ff_dispatcher *d, int64_t since_us);
+
 /* Accepts, deals and keeps, and passes on what is said on the bus, until a watched descriptor is
  * readable, something was said to the master, a lane's request has timed out (once each:
- * is_timed_out) or `timeout_ms` passed (-1: no limit). Fills `ready` (FF_POLLER_BATCH) with the
- * readable watched descriptors and gives their number; -EINTR on a signal. */
+ * is_timed_out), there is a shortage (once a minute: is_short) or `timeout_ms` passed (-1: no
+ * limit). Fills `ready` (FF_POLLER_BATCH) with the readable watched descriptors and gives their
+ * number; -EINTR on a signal. */
 int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready);
 
 /* Reads the clock and, if `on`, polls the listeners. For dealer and keeper. */

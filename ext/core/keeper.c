@@ -1,5 +1,6 @@
 #include "keeper.h"
 
+#include "clock.h"
 #include "dealer.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@ enum {
     TAG_CONN = 4 /* beside those of dispatcher and hub */,
     TICK_MS = 2,
     TICK_MAX_MS = 64,
-    COLLECT_MS = 1000
+    COLLECT_MS = 1000,
+    EVICT = 16
 };
 
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
@@ -66,14 +68,24 @@ void ff_keeper_take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         ff_keeper_park(d, id);
 }
 
-void ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane)
+bool ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane)
 {
-    uint32_t id = ff_return_take(d->page, lane);
-    for (uint32_t n = 0; id > 0 && id <= d->page->conns_max && n < d->page->conns_max; n++) {
-        uint32_t next = ff_return_next(d->page, id);
-        ff_keeper_take_in(d, id, lane);
-        id = next;
+    struct ff_master_lane *l = d->lane[lane];
+    int64_t since_us = ff_clock_us();
+    if (l->returning == 0) {
+        l->returning = ff_return_take(d->page, lane);
+        l->returning_max = d->page->conns_max;
     }
+    while (l->returning > 0) {
+        uint32_t id = l->returning;
+        bool is_any = id <= d->page->conns_max && l->returning_max-- > 0; /* else it is no list */
+        l->returning = is_any ? ff_return_next(d->page, id) : 0;
+        if (is_any)
+            ff_keeper_take_in(d, id, lane);
+        if (ff_dispatcher_is_over(d, since_us))
+            break;
+    }
+    return l->returning == 0;
 }
 
 void ff_keeper_collect(struct ff_dispatcher *d)
@@ -147,6 +159,23 @@ void ff_keeper_end_waiting(struct ff_dispatcher *d)
         ff_keeper_release(d, id, false);
 }
 
+bool ff_keeper_make_room(struct ff_dispatcher *d)
+{
+    uint64_t closed = d->stats.closed;
+    ff_keeper_collect(d);
+    for (int n = 0; n < EVICT && (n > 0 || d->stats.closed == closed); n++) {
+        uint32_t id = d->escrow.list[FF_LIST_PARKED].first;
+        if (!id)
+            break;
+        unpark(d, id, false); /* it may have said something just now */
+        if (!ff_escrow_is_in(&d->escrow, id, FF_LIST_PARKED))
+            continue;
+        ff_keeper_release(d, id, false);
+        d->stats.evicted++;
+    }
+    return d->stats.closed > closed;
+}
+
 static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
 {
     uint32_t first = d->escrow.list[list].first;
@@ -161,9 +190,13 @@ enum { TIMED_LISTS = sizeof(TIMED) / sizeof(*TIMED) };
 
 void ff_keeper_expire(struct ff_dispatcher *d)
 {
+    int64_t since_us = ff_clock_us();
     for (int i = 0; i < TIMED_LISTS; i++)
-        while (due_ms(d, TIMED[i]) <= d->now_ms)
+        while (due_ms(d, TIMED[i]) <= d->now_ms) {
             ff_keeper_release(d, d->escrow.list[TIMED[i]].first, false);
+            if (ff_dispatcher_is_over(d, since_us))
+                return;
+        }
 }
 
 /* When its request has timed out, if it gets no further: the dispatcher finds out by itself then.
@@ -236,8 +269,12 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 static bool relieve_lane(struct ff_dispatcher *d, uint16_t i)
 {
     uint32_t held = d->escrow.list[i].count, taken = 0;
-    for (uint32_t n = 0; n < held && n < FF_RELIEF_MAX; n++)
+    int64_t since_us = ff_clock_us();
+    for (uint32_t n = 0; n < held && n < FF_RELIEF_MAX; n++) {
         taken += take_back(d, d->escrow.list[i].first, i);
+        if (ff_dispatcher_is_over(d, since_us))
+            break;
+    }
     if (taken > 0)
         ff_keeper_empty_channel(d->lane[i]);
     d->lane[i]->fruitless = taken > 0 ? 0 : d->lane[i]->fruitless + 1;
@@ -267,8 +304,12 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
 
 void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane)
 {
-    for (uint32_t held = d->escrow.list[lane].count; held > 0; held--)
+    int64_t since_us = ff_clock_us();
+    for (uint32_t held = d->escrow.list[lane].count; held > 0; held--) {
         take_back(d, d->escrow.list[lane].first, lane);
+        if (ff_dispatcher_is_over(d, since_us))
+            break; /* the lane itself gives back what is idle */
+    }
     ff_keeper_empty_channel(d->lane[lane]);
 }
 
@@ -285,10 +326,18 @@ static void look_after(struct ff_dispatcher *d, uint16_t i)
         ff_channel_tell(d->lane[i]->send_end, FF_NOTICE_PING);
 }
 
+/* From where it ended the last time: no lane waits for its turn for long. */
 void ff_keeper_relieve(struct ff_dispatcher *d)
 {
-    for (size_t i = ff_escrow_holder(&d->escrow, 0); i < d->lanes;
-         i = ff_escrow_holder(&d->escrow, i + 1))
-        if (d->lane[i]->send_end >= 0)
-            look_after(d, (uint16_t)i);
+    int64_t since_us = ff_clock_us();
+    size_t first = d->relieved < d->lanes ? d->relieved : 0;
+    for (size_t n = 0; n < d->lanes; n++) {
+        size_t i = first + n < d->lanes ? first + n : first + n - d->lanes;
+        if (d->escrow.list[i].count == 0 || d->lane[i]->send_end < 0)
+            continue;
+        look_after(d, (uint16_t)i);
+        d->relieved = i + 1;
+        if (ff_dispatcher_is_over(d, since_us))
+            break;
+    }
 }

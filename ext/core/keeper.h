@@ -30,6 +30,10 @@ void ff_keeper_end_parked(struct ff_dispatcher *d);
 /* No lane will ever be free again: closes what waits for one. */
 void ff_keeper_end_waiting(struct ff_dispatcher *d);
 
+/* Out of descriptors: takes in what the lanes gave up, and if that brings none, closes parked
+ * connections, those that have been quiet for longest. True when there are some now. */
+bool ff_keeper_make_room(struct ff_dispatcher *d);
+
 /* Closes what has been parked or lingering for too long. */
 void ff_keeper_expire(struct ff_dispatcher *d);
 
@@ -57,7 +61,9 @@ void ff_keeper_release(struct ff_dispatcher *d, uint32_t id, bool is_shut);
 /* Takes in `id` if `lane` gave it up. It is believed only where its own word and the private owner
  * agree. */
 void ff_keeper_take_in(struct ff_dispatcher *d, uint32_t id, uint16_t lane);
-void ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane);
+
+/* Takes in all that `lane` gave up, or a part: then false. */
+bool ff_keeper_collect_lane(struct ff_dispatcher *d, uint16_t lane);
 
 /* Closes the copies that wait in the channel: the words decide what happens, never the messages. */
 void ff_keeper_empty_channel(const struct ff_master_lane *lane);

@@ -35,7 +35,7 @@ struct ff_lane_config {
 
 enum ff_lane_mode {
     FF_LANE_SERVING,
-    FF_LANE_LEAVING, /* this worker ends, the server goes on: connections go back to the master */
+    FF_LANE_LEAVING,   /* this worker ends, the server goes on: connections go back to the master */
     FF_LANE_ENDING,    /* the channel ended: the server stops, or the master is gone */
     FF_LANE_CONDEMNED, /* its worker is ended for a request: nothing may begin any more */
     FF_LANE_DETACHED   /* this is a child that the application forked */

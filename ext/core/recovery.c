@@ -4,6 +4,7 @@
 #include "dealer.h"
 #include "http_response.h"
 #include "keeper.h"
+#include "poller.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,17 +175,30 @@ static void reset(struct ff_dispatcher *d, uint16_t lane)
     atomic_store(&line->returned, 0);
 }
 
+/* Recovers a part of what `lane` held; false when that was the last. */
+static bool recover_part(struct ff_dispatcher *d, uint16_t lane, int *lost)
+{
+    int64_t since_us = ff_clock_us();
+    if (!ff_keeper_collect_lane(d, lane))
+        return true;
+    while (d->escrow.list[lane].first) {
+        *lost += recover_conn(d, d->escrow.list[lane].first, lane);
+        if (ff_dispatcher_is_over(d, since_us))
+            return true;
+    }
+    return false;
+}
+
 int ff_recovery_run(struct ff_dispatcher *d, const uint16_t *lanes, size_t n)
 {
-    int lost = 0;
+    int lost = 0, ready[FF_POLLER_BATCH];
     d->rescues = 0;
     for (size_t i = 0; i < n; i++)
         ff_dispatcher_rest(d, lanes[i]);
     for (size_t i = 0; i < n; i++) {
-        ff_keeper_collect_lane(d, lanes[i]);
         ff_keeper_empty_channel(d->lane[lanes[i]]);
-        while (d->escrow.list[lanes[i]].first)
-            lost += recover_conn(d, d->escrow.list[lanes[i]].first, lanes[i]);
+        while (recover_part(d, lanes[i], &lost)) /* what is ready stays so until it is waited for */
+            ff_dispatcher_wait(d, 0, ready);
         reset(d, lanes[i]);
     }
     d->stats.lost += (uint64_t)lost;

@@ -36,7 +36,8 @@ struct stage *stage_open(uint32_t conns, int lanes)
 {
     struct stage *s = calloc(1, sizeof(*s));
     must(s && ff_dispatcher_open(conns, 75000, 10000, &s->d) == 0);
-    s->d->stuck_us = s->d->busy_us = 60000000; /* nobody is late here, unless a test says so */
+    s->d->stuck_us = s->d->busy_us = s->d->part_us =
+        60000000; /* nobody is late, unless a test says so */
     s->listener = listen_anywhere(&s->port);
     must(ff_dispatcher_listen(s->d, s->listener) == 0);
     for (int i = 0; i < FF_DEADLINE_CLASSES; i++)

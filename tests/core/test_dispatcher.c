@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -107,6 +108,68 @@ TEST(without_descriptors_accepting_rests_instead_of_spinning)
     CHECK(strstr(stage_read(s, client), "200 OK"));
     close(client);
     stage_close(s);
+}
+
+TEST(without_descriptors_those_that_were_quiet_for_longest_go_first)
+{
+    struct stage *s = stage_open(8, 1);
+    struct rlimit was, none;
+    int client[3], late, top, ready[FF_POLLER_BATCH];
+    s->lane[0]->deadlines.after_ms[FF_WAIT_PARK] = 1;
+    for (int i = 0; i < 3; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET);
+        CHECK(strstr(stage_read(s, client[i]), "200 OK"));
+        while (s->d->escrow.list[FF_LIST_PARKED].count == (uint32_t)i)
+            ff_lane_wait(s->lane[0]), ff_dispatcher_wait(s->d, 1, ready);
+    }
+    stage_send(client[0], GET); /* it is not quiet, although nobody has looked yet */
+    late = stage_connect(s);
+    stage_send(late, GET);
+    top = dup(0);
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = was, none.rlim_cur = (rlim_t)top + 1;
+    setrlimit(RLIMIT_NOFILE, &none);
+    ff_dispatcher_wait(s->d, 0, ready);
+    setrlimit(RLIMIT_NOFILE, &was);
+    CHECK(s->d->stats.evicted >= 1 && s->d->is_short && s->d->shortage == EMFILE);
+    s->d->is_short = false;
+    CHECK(strstr(stage_read(s, late), "200 OK") && strstr(stage_read_now(client[0]), "200 OK"));
+    CHECK(stage_is_ended(s, client[1]));
+    for (int i = 0; i < 3; i++)
+        close(client[i]);
+    close(late);
+    close(top);
+    stage_close(s);
+}
+
+/* Only who may not have more descriptors in flight than open is told so: nobody. */
+static int deal_among_many_in_flight(void)
+{
+    struct stage *s = stage_open(16, 1);
+    struct rlimit few = {64, 64};
+    int pipe[2], client = stage_connect(s), ready[FF_POLLER_BATCH], n = 0;
+    if (setgid(65534) < 0 || setuid(65534) < 0 || ff_channel_open(&pipe[0], &pipe[1]) < 0)
+        return 2;
+    stage_send(client, GET);
+    setrlimit(RLIMIT_NOFILE, &few);
+    while (ff_channel_send(pipe[0], &(struct ff_deal){.id = 1}, &client, 1) == 0)
+        n++;
+    ff_dispatcher_wait(s->d, 0, ready);
+    bool is_stalled = n > 0 && s->d->lane[0]->is_stalled && s->d->stats.dealt == 0 &&
+                      s->d->escrow.list[FF_LIST_WAITING].count == 1;
+    close(pipe[0]), close(pipe[1]); /* nothing is in flight any more, and no lane tells of it */
+    ff_dispatcher_wait(s->d, 100, ready);
+    return !is_stalled || s->d->stats.dealt != 1 || !strstr(stage_read(s, client), "200 OK");
+}
+
+TEST(with_too_many_descriptors_in_flight_it_is_dealt_later)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(deal_among_many_in_flight());
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
 TEST(a_watched_descriptor_is_reported_until_it_is_unwatched)

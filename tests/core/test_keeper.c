@@ -179,3 +179,34 @@ TEST(a_lingering_client_that_talks_on_is_cut_at_the_bound)
     close(client);
     stage_close(s);
 }
+
+TEST(a_death_among_many_connections_is_recovered_in_parts)
+{
+    enum { N = 100 };
+    struct stage *s = stage_open(256, 2);
+    int client[N], late;
+    for (int i = 0; i < N; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/"));
+        CHECK(strstr(stage_read(s, client[i]), "200 OK"));
+    }
+    for (int i = 0; i < N; i += 4) /* closed, and the master has not heard of it */
+        close(client[i]), client[i] = -1;
+    CHECK(ff_lane_wait(s->lane[0]) == 0 && ff_lane_next(s->lane[0], &(struct ff_conn *){0}) == 0);
+    late = stage_connect(s);
+    stage_send(late, GET("/late"));
+    s->d->part_us = 0; /* one at a time */
+    CHECK(stage_kill(s, 0) == 0);
+    CHECK(s->d->stats.accepted == N + 1); /* the master went on in between */
+    CHECK(s->d->escrow.list[0].count == 0 && s->d->stats.closed >= N / 4);
+    for (int i = 0; i < N; i++) {
+        if (client[i] < 0)
+            continue;
+        stage_send(client[i], GET("/again"));
+        CHECK(strstr(stage_read(s, client[i]), "1 /again"));
+        close(client[i]);
+    }
+    CHECK(strstr(stage_read_now(late), "1 /late"));
+    close(late);
+    stage_close(s);
+}

@@ -67,7 +67,7 @@ NEIGHBOURS = {
     "hub": {"hub_routes"},
     "hub_routes": {"hub"},
     "recovery": {"dealer", "dispatcher", "keeper"},
-    "dealer": {"dispatcher"},
+    "dealer": {"dispatcher", "keeper"},
     "keeper": {"dealer", "dispatcher"},
     "lane": {"flusher", "sharer", "tenure"},
     "tenure": {"lane"},

@@ -118,6 +118,12 @@ class Dispatcher:
         Each is "replayed", "refused" or "cut", the request line, and whether it had timed out.
         """
 
+    def shortage(self) -> tuple[int, int] | None:
+        """Why new connections can't be accepted, told once a minute: an errno, or 0 if the table is full.
+
+        And how many idle connections were closed so far to make room. None: nothing to be told.
+        """
+
     def release(self, lane: int) -> None:
         """Close a lane for good; call `recover` first. Its number may be leased again."""
 
@@ -131,7 +137,8 @@ class Dispatcher:
         """Counters since the start and gauges of now.
 
         Counters: accepted, dealt, redealt, taken (back from lanes), replayed, refused, closed, lost,
-        accept_errors, bus_dropped (messages of the bus that reached nobody, or not all).
+        accept_errors, evicted (idle ones, closed for their descriptors), bus_dropped (messages of the
+        bus that reached nobody, or not all).
         Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
         the listeners are polled), full (1 while no lane has room).
         """

@@ -29,6 +29,7 @@ _COUNTERS = {
     "accepted": "connections_accepted: Connections accepted",
     "closed": "connections_closed: Connections closed",
     "accept_errors": "accept_errors: Times that accepting had to pause",
+    "evicted": "evicted: Idle connections closed because descriptors were short",
     "dealt": "deals: Connections dealt to workers, again and again",
     "redealt": "redeals: Connections dealt again",
     "taken": "taken_back: Connections taken back from busy or stuck workers",

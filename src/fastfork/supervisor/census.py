@@ -185,6 +185,7 @@ _COUNTERS = (
     "closed",
     "lost",
     "accept_errors",
+    "evicted",
     "bus_dropped",
 )
 

@@ -158,6 +158,8 @@ class Master:
             # An act may have ended the watch on a descriptor that comes later in the list.
             if act := self._acts.get(fd):
                 act()
+        if (shortage := self._dispatcher.shortage()) is not None:
+            self._log.warning(words.shortage(*shortage))
         self._bridge.look()
         self._staff.look()
         if self._rotation.look(worker.pid for _, worker in self._staff.everyone()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from fastfork.supervisor.signals import name_of
 
 REASONS = ("start", "timeout", "signal", "relieved", "exit")
@@ -45,6 +47,19 @@ def reason(status: int, *, is_ready: bool, is_timed_out: bool, is_relieved: bool
 def still_running(seconds: float) -> str:
     """Return why a worker is killed that had so many *seconds* to finish."""
     return f"still running after {seconds:g} s"
+
+
+def shortage(number: int, evicted: int) -> str:
+    """Return why new connections wait: an errno, or 0 when the server holds as many as it may.
+
+    *evicted* idle connections have been closed so far, to make room for them.
+    """
+    if number == 0:
+        return "as many connections are open as may be: new ones wait (see --max-connections)"
+    why = f"can't accept: {os.strerror(number)}"
+    if evicted:
+        why += f"; {evicted} idle connections were closed so far, those that were quiet for longest"
+    return f"{why} (raise the limit of open files, or lower --max-connections)"
 
 
 def rescue(done: str, request: str) -> str:

@@ -35,3 +35,13 @@ def test_request_that_timed_out() -> None:
 
     assert words.time_out("refused", "GET /", seconds=30) == told
     assert "cut" in words.time_out("cut", "GET /", seconds=30)
+
+
+def test_why_new_connections_wait() -> None:
+    assert words.shortage(0, 0) == (
+        "as many connections are open as may be: new ones wait (see --max-connections)"
+    )
+    assert words.shortage(24, 7) == (
+        "can't accept: Too many open files; 7 idle connections were closed so far, those that were quiet"
+        " for longest (raise the limit of open files, or lower --max-connections)"
+    )
