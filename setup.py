@@ -81,7 +81,7 @@ extensions = [
         libraries=["ffcore"],
         extra_compile_args=[*COMMON, *cflags],
         extra_link_args=ldflags,
-        depends=[*headers, *core, *sorted(glob("ext/bind/*.pxd"))],
+        depends=[*headers, *core, *sorted(glob("ext/bind/*.px[di]"))],
     )
     for pyx in bindings
 ]

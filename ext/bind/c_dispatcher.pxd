@@ -89,6 +89,7 @@ cdef extern from "dispatcher.h" nogil:
         c_bool is_short
         int shortage
         int policy
+        uint32_t at_once
         size_t lanes
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats

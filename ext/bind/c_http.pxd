@@ -30,6 +30,8 @@ cdef extern from "http_request.h" nogil:
         FF_FIELD_COOKIE
         FF_FIELD_HOST
         FF_FIELD_PROXY
+        FF_FIELD_CONNECTION
+        FF_FIELD_UPGRADE
         FF_FIELD_COUNT
 
     const char *ff_http_field_spelling(ff_http_field_name name)

@@ -35,10 +35,21 @@ cdef extern from "conn.h" nogil:
         ff_http_response response
         ff_http_forwarded forwarded
         size_t body_at, body_len
-        c_bool is_begun
+        c_bool is_begun, is_tunnel
+        int64_t began_us
+        uint32_t waited_us
+        uint8_t news
+        int trouble
+        void *holder
+
+    enum:
+        FF_NEWS_INPUT
+        FF_NEWS_ROOM
+        FF_NEWS_END
 
     struct ff_conn:
         ff_work *work
+        c_bool is_ended
 
     struct ff_conn_limits:
         ff_http_limits http
@@ -57,27 +68,43 @@ cdef extern from "lane.h" nogil:
         ff_conn_limits limits
         const int *listeners
         size_t listener_count
+        uint32_t at_once
 
     enum ff_lane_mode:
+        FF_LANE_SERVING
         FF_LANE_DETACHED
+
+    enum ff_lane_found:
+        FF_LANE_NOTHING
+        FF_LANE_REQUEST
+        FF_LANE_NEWS
 
     struct ff_lane:
         ff_lane_line *line
         ff_lane_mode mode
-        uint32_t waited_us
+        int poller
         int wake[2]
+        uint32_t running, busy
+        ff_conn *again
 
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)
     void ff_lane_free(ff_lane *lane)
     void ff_lane_leave(ff_lane *lane)
     void ff_lane_detach(ff_lane *lane)
     int ff_lane_wait(ff_lane *lane)
-    int ff_lane_next(ff_lane *lane, ff_conn **out)
+    int ff_lane_poll(ff_lane *lane)
+    int64_t ff_lane_due_ms(ff_lane *lane)
+    ff_lane_found ff_lane_next(ff_lane *lane, ff_conn **out)
+    void ff_lane_beat(ff_lane *lane)
 
 
 cdef extern from "tenure.h" nogil:
     ff_conn_line *ff_tenure_line(const ff_lane *lane, const ff_conn *c)
     const char *ff_tenure_date(ff_lane *lane)
+
+
+cdef extern from "conn.h" nogil:
+    c_bool ff_conn_has_whole_body(const ff_conn *c)
 
 
 cdef extern from "exchange.h" nogil:
@@ -90,6 +117,17 @@ cdef extern from "exchange.h" nogil:
     int ff_exchange_finish(ff_lane *lane, ff_conn *c)
     void ff_exchange_forbid_replay(ff_lane *lane, ff_conn *c)
     void ff_exchange_abort(ff_lane *lane, ff_conn *c, int status)
+
+
+cdef extern from "duplex.h" nogil:
+    int ff_duplex_want_input(ff_lane *lane, ff_conn *c)
+    int ff_duplex_want_end(ff_lane *lane, ff_conn *c)
+    int ff_duplex_want_room(ff_lane *lane, ff_conn *c)
+    void ff_duplex_want_no_input(ff_lane *lane, ff_conn *c)
+    int ff_duplex_write(ff_lane *lane, ff_conn *c, const void *data, size_t n, c_bool is_last)
+    int ff_duplex_push(ff_lane *lane, ff_conn *c, const void *data, size_t n)
+    int ff_duplex_tunnel(ff_lane *lane, ff_conn *c)
+    void ff_duplex_close(ff_lane *lane, ff_conn *c)
 
 
 cdef extern from "clock.h" nogil:

@@ -116,6 +116,10 @@ cdef class Dispatcher:
         if self.core != NULL and self.pid == getpid():
             ff_dispatcher_free(self.core)
 
+    def adapt(self, *, str dispatch, unsigned int at_once):
+        self.open_core().policy = POLICIES.index(dispatch)
+        self.core.at_once = at_once
+
     cdef ff_dispatcher *open_core(self) except NULL:
         if self.core == NULL:
             raise ValueError("this Dispatcher is closed")

@@ -61,6 +61,7 @@ cdef class Lane:
         unsigned int limit_field,
         unsigned int limit_fields,
         listeners=(),
+        unsigned int at_once=0,
     ):
         cdef ff_lane_config config
         cdef array.array fds = array.array("i", listeners)
@@ -81,6 +82,7 @@ cdef class Lane:
         config.limits.http.field = limit_field
         config.limits.http.fields = limit_fields
         config.limits.http.refuse_underscores = refuse_underscores
+        config.at_once = at_once
         config.replay = REPLAYS.index(replay)
         config.proxy = PROXIES.index(proxy)
         config.relays = (<ff_networks *>PyCapsule_GetPointer(relays._capsule, "fastfork.networks"))[0]

@@ -1,5 +1,6 @@
-"""The head of a response, as an application gives it (PEP 3333)."""
+"""The head of a response, as an application gives it (PEP 3333, ASGI 3.0)."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.errno cimport EINVAL, ENOMEM, EPERM
 
@@ -72,3 +73,78 @@ cdef inline int refuse_header(int r, header, str wanted) except -1:
     if r == -EPERM:
         raise ValueError(f"the header {header!r} is hop-by-hop: only the server may send it")
     raise ValueError(f"a header must be {wanted}, not {header!r}")
+
+
+cdef inline dict reasons():
+    """Return the status line of each status with a name (RFC 9110 15)."""
+    from http import HTTPStatus
+
+    return {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+cdef inline object render_asgi_head(
+    ff_http_response *response,
+    ff_buffer *out,
+    const ff_http_request *request,
+    status,
+    headers,
+    dict lines,
+):
+    """Begin *response* in the emptied *out*; return its status line, taken from *lines* if it is there."""
+    cdef Py_ssize_t n = 0
+    cdef int r
+    line = lines.get(status)
+    if line is None:
+        if type(status) is not int or not 200 <= status <= 999:
+            raise ValueError(f"the status must be an int from 200 to 999, not {status!r}")
+        line = f"{status} "
+    cdef const char *text = octets(line, &n)
+    ff_buffer_clear(out)
+    r = ff_http_response_start(response, out, request, True, text, n)
+    if r == -ENOMEM:
+        raise MemoryError
+    if r < 0 or response.status < 200:
+        raise ValueError(f"the status must be an int from 200 to 999, not {status!r}")
+    for header in headers:
+        render_asgi_header(response, header)
+    return line
+
+
+cdef inline int render_asgi_header(ff_http_response *response, header) except -1:
+    cdef int r = -EINVAL
+    cdef bytes name, value
+    if isinstance(header, (tuple, list)) and len(header) == 2:
+        if isinstance(header[0], bytes) and isinstance(header[1], bytes):
+            name, value = header
+            r = ff_http_response_field(
+                response,
+                PyBytes_AS_STRING(name),
+                PyBytes_GET_SIZE(name),
+                PyBytes_AS_STRING(value),
+                PyBytes_GET_SIZE(value),
+            )
+    if r < 0:
+        refuse_header(r, header, "a pair of well-formed bytes")
+    return 0
+
+
+cdef inline int render_early_hints(
+    ff_buffer *out, const ff_http_request *request, links
+) except -1:
+    """Put a whole 103 (RFC 8297) with *links* into *out*."""
+    cdef ff_http_response response
+    r = ff_http_response_start(&response, out, request, True, b"103 Early Hints", 15)
+    for link in links:
+        if r == 0:
+            r = 0 if isinstance(link, bytes) else -EINVAL
+        if r == 0:
+            r = ff_http_response_field(
+                &response, b"Link", 4, PyBytes_AS_STRING(link), PyBytes_GET_SIZE(link)
+            )
+        if r < 0:
+            refuse_header(r, link, "a well-formed bytes for Link")
+    if r == 0:
+        r = ff_buffer_append(out, b"\r\n", 2)
+    if r < 0:
+        raise MemoryError
+    return 0

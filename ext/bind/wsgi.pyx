@@ -6,34 +6,29 @@ that mistakes are raised where they are made; it moves into the output with the 
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_Copy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.errno cimport EFBIG, EINTR, ERANGE, ESHUTDOWN
-from libc.stdint cimport int64_t, uint16_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from c_http cimport (
-    FF_FRAMING_NONE, ff_buffer, ff_buffer_close, ff_buffer_head, ff_buffer_len, ff_http_request,
-    ff_http_response,
+    FF_FRAMING_NONE, ff_buffer, ff_buffer_close, ff_buffer_len, ff_http_response,
 )
 from c_lane cimport (
-    ff_clock_us, ff_conn, ff_conn_line, ff_exchange_abort, ff_exchange_finish,
-    ff_exchange_forbid_replay, ff_exchange_inform, ff_exchange_send_file, ff_lane, ff_lane_next,
-    ff_lane_wait, ff_tenure_line,
+    ff_clock_us, ff_conn, ff_exchange_abort, ff_exchange_finish, ff_exchange_forbid_replay,
+    ff_exchange_inform, ff_exchange_send_file, ff_lane, ff_lane_next, ff_lane_wait,
 )
-from c_networks cimport ff_peer
 from answer cimport mistake_in, put_head, refusal_line, transmit, trouble_with_client
 from body cimport gather
 from check cimport check
-from environ cimport (
-    KEYS, add_fields, add_forwarded, add_target, constants_of, keys_of_known_fields, template_of,
-)
-from peer cimport address_of, is_same_host
+from environ cimport constants_of
 from rendering cimport render_head, render_hints
 from span cimport span_of
-from text cimport ascii, decimal
+
+
+include "environs.pxi"
 
 
 cdef extern from "Python.h":
@@ -49,53 +44,6 @@ class Mistake(Exception):
 
 
 # --- the request
-
-
-@cython.final
-cdef class Environs:
-    """Makes the environ of each request, as a copy of its listener's template."""
-
-    cdef list templates, other_keys
-    cdef tuple known_keys
-    cdef ff_peer peer  # the template of this listener has its texts
-    cdef uint16_t listener
-    cdef ff_buffer scratch
-
-    def __cinit__(self, servers, dict constants):
-        self.templates = [template_of(server, constants) for server in servers]
-        self.known_keys = keys_of_known_fields()
-        self.other_keys = [""] * KEYS
-
-    def __dealloc__(self):
-        ff_buffer_close(&self.scratch)
-
-    cdef dict make(self, const ff_lane *lane, const ff_conn *conn):
-        cdef const ff_http_request *request = &conn.work.request
-        cdef const char *head = ff_buffer_head(&conn.work.input)
-        cdef dict environ = PyDict_Copy(self.template_for(ff_tenure_line(lane, conn)))
-        if request.method.len != 3 or memcmp(head + request.method.at, "GET", 3) != 0:
-            environ["REQUEST_METHOD"] = ascii(head + request.method.at, request.method.len)
-        if request.target.len != 1 or head[request.target.at] != b"/":
-            add_target(environ, request, head, &self.scratch)
-        if request.minor == 0:
-            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
-        add_fields(environ, request, head, self.known_keys, self.other_keys)
-        if request.is_forwarded:
-            add_forwarded(environ, &conn.work.forwarded, head)
-        return environ
-
-    cdef dict template_for(self, const ff_conn_line *line):
-        """Return the listener's template with the client in it; most often it is there already."""
-        cdef dict template = self.templates[line.listener]
-        cdef const ff_peer *peer = &line.client
-        cdef bint is_other = self.listener != line.listener or not is_same_host(&self.peer, peer)
-        if is_other:
-            template["REMOTE_ADDR"] = address_of(peer)
-        if is_other or self.peer.port != peer.port:
-            template["REMOTE_PORT"] = decimal(peer.port) if peer.family != 0 else ""
-        self.peer = peer[0]
-        self.listener = line.listener
-        return template
 
 
 @cython.final
@@ -398,6 +346,7 @@ cdef class Gateway:
 
     cdef int run(self, ff_conn *conn) except -1:
         cdef int64_t began = ff_clock_us() if self.log_access is not None else 0
+        cdef uint32_t waited_us = conn.work.waited_us
         cdef Exchange exchange = self.fresh_exchange()
         cdef Input content = Input.__new__(Input)
         cdef dict environ = self.environs.make(self.lane, conn)
@@ -416,7 +365,7 @@ cdef class Gateway:
             exchange.abort(self.explain(error, exchange, content, environ))
         content.end()
         if self.log_access is not None:
-            self.record(exchange, environ, ff_clock_us() - began)
+            self.record(exchange, environ, ff_clock_us() - began, waited_us)
         exchange.status = exchange.headers = exchange.trouble = None
         if type(result) is not list and type(result) is not tuple:
             failure = self.close(result, environ) or failure
@@ -449,11 +398,12 @@ cdef class Gateway:
             self.on_error(f"{line_of(environ)}: the application failed in close()", error)
             return None if isinstance(error, Exception) else error
 
-    cdef int record(self, Exchange exchange, dict environ, int64_t elapsed_us) except -1:
+    cdef int record(
+        self, Exchange exchange, dict environ, int64_t elapsed_us, int64_t waited_us
+    ) except -1:
         try:
             self.log_access(
-                environ, exchange.status, exchange.headers, exchange.octets, elapsed_us,
-                self.lane.waited_us,
+                environ, exchange.status, exchange.headers, exchange.octets, elapsed_us, waited_us,
             )
         except Exception as error:
             self.on_error(f"{line_of(environ)}: the access log failed", error)

@@ -11,13 +11,14 @@ uint32_t ff_balance_window(uint32_t service_us)
 
 uint32_t ff_balance_credit(const struct ff_balance_lane *lane)
 {
-    uint32_t load = lane->queued + lane->running, window = ff_balance_window(lane->service_us);
+    uint32_t load = lane->queued + lane->running;
+    uint32_t window = lane->at_once ? lane->at_once : ff_balance_window(lane->service_us);
     return lane->is_able && !lane->is_overdue && load < window ? window - load : 0;
 }
 
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane)
 {
-    return lane->is_able && !lane->is_overdue && lane->queued == 0 ? 1 : 0;
+    return lane->is_able && !lane->is_overdue && !lane->at_once && lane->queued == 0 ? 1 : 0;
 }
 
 int ff_balance_pick(const uint32_t *room, const uint32_t *owed, size_t lanes, size_t cursor)

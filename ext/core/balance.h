@@ -19,6 +19,7 @@ struct ff_balance_lane {
     uint32_t service_us; /* how long its requests take */
     bool is_able;        /* ready, with descriptors left, not stuck */
     bool is_overdue;     /* inside one request for too long */
+    uint32_t at_once;    /* requests that it runs beside each other; 0: one after the other */
 };
 
 /* How many connections a lane may have, running and queued, that takes `service_us` for one: as
@@ -26,7 +27,8 @@ struct ff_balance_lane {
  * long behind another. 1..FF_WINDOW_MAX. */
 uint32_t ff_balance_window(uint32_t service_us);
 
-/* Connections that the lane may get now without any waiting longer than the window. */
+/* Connections that the lane may get now without any waiting longer than the window; of a lane that
+ * runs many at once, as many as it has places. */
 uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
 
 /* Connections that it may get when no lane has credit: one behind a request that is not overdue.

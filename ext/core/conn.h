@@ -34,6 +34,23 @@ struct ff_work {
     int flushed;                     /* what came of it: flusher.h */
     uint32_t block;                  /* of the lane's memory, that `in` begins in; 0: none */
     struct ff_work *next;            /* in the lane's list of spare ones */
+    /* while the application has the request: */
+    int64_t began_us;           /* when it got it */
+    uint32_t waited_us;         /* how long it had waited for us */
+    uint8_t news;               /* enum ff_news that was not told yet */
+    uint8_t wants;              /* enum ff_news that somebody waits for */
+    bool is_listed;             /* in the lane's list of what is next */
+    bool is_tunnel;             /* raw octets both ways: HTTP is over */
+    int trouble;                /* -errno that ended what it wanted; 0: none */
+    void *holder;               /* the binding's, of this request */
+    struct ff_conn *next_again; /* in the lane's list of what is next */
+};
+
+/* What can become of a request that runs beside others (duplex.h). */
+enum ff_news {
+    FF_NEWS_INPUT = 1, /* there is content, or its end */
+    FF_NEWS_ROOM = 2,  /* the output has room again */
+    FF_NEWS_END = 4    /* the client has ended its side */
 };
 
 enum ff_phase {
@@ -56,7 +73,7 @@ struct ff_conn {
     int fd;
     uint32_t drained;    /* octets read and dropped, of one that lingers */
     uint8_t phase;       /* enum ff_phase: of the input */
-    bool is_watched;     /* the lane's poller knows the descriptor */
+    uint8_t watched;     /* FF_POLL_* that the lane's poller looks for; 0: it does not know it */
     bool is_drained;     /* the last read left nothing in the socket */
     bool is_ended;       /* the client has sent its end */
     bool is_closing;     /* close when the output is out */

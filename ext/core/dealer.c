@@ -35,7 +35,8 @@ static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
         .is_able = lane->is_ready && !ff_dealer_is_stuck(d, i) && !atomic_load(&line->is_full) &&
                    !(lane->is_stalled && claimed == lane->stalled_at &&
                      d->now_ms < lane->stalled_until_ms),
-        .is_overdue = ff_dealer_is_overdue(d, i)};
+        .is_overdue = ff_dealer_is_overdue(d, i),
+        .at_once = d->at_once};
 }
 
 /* Looks at all lanes. May any of them get something? */

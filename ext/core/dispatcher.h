@@ -85,9 +85,10 @@ struct ff_dispatcher {
     int shortage;             /* the errno of accept, 0: the table was full */
     int64_t shortage_told_ms; /* when it was told last */
     enum ff_policy policy;
-    bool is_closing; /* never accept again */
-    bool is_ending;  /* lanes end when nothing waits for them */
-    bool turn;       /* alternates between accepting and dealing again */
+    uint32_t at_once; /* requests that a lane runs beside each other; 0: one after the other */
+    bool is_closing;  /* never accept again */
+    bool is_ending;   /* lanes end when nothing waits for them */
+    bool turn;        /* alternates between accepting and dealing again */
     size_t listeners, next_listener;
     struct ff_listener listener[FF_LISTENERS_MAX];
     size_t lanes, cursor; /* lanes: highest number leased so far, plus one */

@@ -193,7 +193,7 @@ int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
     if (c->is_closing || ff_buffer_len(&w->in) == 0 || ff_buffer_len(&w->out) > GATHER_MAX)
         ff_tenure_settle(lane, c, FF_PHASE_RUN);
     else if (ff_tenure_advance(lane, c)) /* pipelined: its answer goes out with this one */
-        lane->again = c;
+        ff_lane_list(lane, c);
     ff_lane_poke(lane);
     return r == -EMSGSIZE ? r : 0;
 }

@@ -1,18 +1,14 @@
 #include "lane.h"
 
 #include "clock.h"
+#include "duplex.h"
 #include "tenure.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum { FDS_FOR_APP = 64, SERVICE_SHIFT = 3, FULL_MS = 100, LINGER_MS = 2000 };
-
-/* Poller tags that are no connection's: those have an id, from 1. */
-static const uint64_t TAG_CHANNEL = 0, TAG_WAKE = (uint64_t)1 << 24;
+enum { SERVICE_SHIFT = 3, FULL_MS = 100 };
 
 /* ---- what comes in ---- */
 
@@ -52,7 +48,8 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
         ff_lane_ring(lane);
         return NULL;
     }
-    atomic_store_explicit(&lane->line->running, 1, memory_order_relaxed); /* before the claim */
+    atomic_store_explicit(&lane->line->running, lane->running + 1,
+                          memory_order_relaxed); /* before the claim */
     if (deal->id > page->conns_max || !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
         drop_deal(fd);
         return NULL;
@@ -144,12 +141,12 @@ static void take_flushed(struct ff_lane *lane)
 /* Handles one event. A connection that can be read, or NULL. */
 static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_event *event)
 {
-    if (event->tag == TAG_CHANNEL) {
+    if (event->tag == FF_LANE_TAG_CHANNEL) {
         if (lane->mode == FF_LANE_SERVING)
             receive_deals(lane);
         return NULL;
     }
-    if (event->tag == TAG_WAKE) {
+    if (event->tag == FF_LANE_TAG_WAKE) {
         char octets[64];
         while (read(lane->wake[0], octets, sizeof(octets)) > 0)
             ;
@@ -165,6 +162,10 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
         return NULL; /* it went away earlier in this batch */
     if (c->phase == FF_PHASE_LINGER) {
         ff_tenure_drain(lane, c);
+        return NULL;
+    }
+    if (c->phase == FF_PHASE_RUN) {
+        ff_duplex_event(lane, c, event->events);
         return NULL;
     }
     if (ff_tenure_is_idle(c)) {
@@ -213,13 +214,44 @@ static uint32_t waited_us(const struct ff_lane *lane)
 }
 
 /* Says to the master what we are doing: it deals by this, and takes back when it takes long. */
-static void set_running(struct ff_lane *lane, bool is_running, uint64_t done)
+static void say_running(const struct ff_lane *lane)
 {
-    int64_t since_us = is_running ? lane->now_us : 0;
-    atomic_store_explicit(&lane->line->busy_since_us, since_us, memory_order_relaxed);
+    atomic_store(&lane->line->running, lane->running);
+}
+
+static void set_busy(const struct ff_lane *lane, int64_t since_us)
+{
     atomic_store_explicit(&lane->line->progress_us, since_us, memory_order_relaxed);
-    atomic_store_explicit(&lane->line->requests, done, memory_order_release);
-    atomic_store(&lane->line->running, is_running);
+    if (lane->config.at_once == 0) /* one that runs many is never busy with one */
+        atomic_store_explicit(&lane->line->busy_since_us, since_us, memory_order_relaxed);
+}
+
+static void begin(struct ff_lane *lane, struct ff_work *w)
+{
+    w->began_us = lane->now_us;
+    w->waited_us = waited_us(lane);
+    lane->running++;
+    set_busy(lane, lane->now_us);
+    say_running(lane);
+}
+
+void ff_lane_list(struct ff_lane *lane, struct ff_conn *c)
+{
+    if (c->work->is_listed)
+        return;
+    c->work->is_listed = true;
+    c->work->next_again = lane->again;
+    lane->again = c;
+}
+
+/* Takes the first one from the list. */
+static struct ff_conn *take_listed(struct ff_lane *lane)
+{
+    struct ff_conn *c = lane->again;
+    lane->again = c->work->next_again;
+    c->work->is_listed = false;
+    lane->arrived_us = (uint32_t)lane->now_us;
+    return c;
 }
 
 static uint64_t requests(const struct ff_lane *lane)
@@ -232,44 +264,67 @@ static bool is_any_left(struct ff_lane *lane)
     return lane->next_deal < lane->deals || lane->next_event < lane->events || accept_rest(lane);
 }
 
-int ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
+enum ff_lane_found ff_lane_next(struct ff_lane *lane, struct ff_conn **out)
 {
     while (lane->again || (lane->mode != FF_LANE_CONDEMNED && is_any_left(lane))) {
         bool is_ready = lane->again != NULL;
-        *out = lane->again;
-        lane->again = NULL;
-        lane->arrived_us = (uint32_t)lane->now_us;
-        if (!is_ready)
+        if (is_ready)
+            *out = take_listed(lane);
+        else
             is_ready = look_at_next(lane, out);
+        if (is_ready && (*out)->work->news)
+            return FF_LANE_NEWS;
         if (is_ready) {
-            lane->waited_us = waited_us(lane);
-            set_running(lane, true, requests(lane));
-            return 1;
+            begin(lane, (*out)->work);
+            return FF_LANE_REQUEST;
         }
-        if (atomic_load_explicit(&lane->line->running, memory_order_relaxed)) {
-            set_running(lane, false, requests(lane)); /* claimed, but nothing to run */
+        if (atomic_load_explicit(&lane->line->running, memory_order_relaxed) != lane->running) {
+            say_running(lane); /* claimed, but nothing to run */
             ff_lane_poke(lane);
         }
     }
-    return 0;
+    return FF_LANE_NOTHING;
+}
+
+/* The request is over: it has no news any more. */
+static void unlist(struct ff_lane *lane, struct ff_conn *c)
+{
+    struct ff_conn **at = &lane->again;
+    while (*at != c)
+        at = &(*at)->work->next_again;
+    *at = c->work->next_again;
+    c->work->is_listed = false;
 }
 
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
 {
-    int64_t began_us = atomic_load_explicit(&lane->line->busy_since_us, memory_order_relaxed);
+    struct ff_work *w = c->work;
     uint32_t mean = atomic_load_explicit(&lane->line->service_us, memory_order_relaxed);
     lane->now_us = ff_clock_us();
-    int64_t took = lane->now_us - began_us;
+    int64_t took = lane->now_us - w->began_us;
     mean += (uint32_t)(((took < INT32_MAX ? (int32_t)took : INT32_MAX) - (int32_t)mean) >>
                        SERVICE_SHIFT);
     atomic_store_explicit(&lane->line->service_us, mean, memory_order_relaxed);
-    ff_histogram_count(&lane->line->took, took);
-    ff_histogram_count(&lane->line->waited, lane->waited_us);
+    if (!w->is_tunnel) /* it lasted as long as the client liked */
+        ff_histogram_count(&lane->line->took, took);
+    ff_histogram_count(&lane->line->waited, w->waited_us);
     ff_tenure_line(lane, c)->requests++;
-    set_running(lane, false, requests(lane) + 1);
+    if (w->is_listed)
+        unlist(lane, c);
+    w->news = w->wants = 0;
+    lane->running--;
+    set_busy(lane, lane->running > 0 ? lane->now_us : 0);
+    atomic_store_explicit(&lane->line->requests, requests(lane) + 1, memory_order_release);
+    say_running(lane);
     /* counted first, looked then; the master the other way: one of us sees that it was too late */
     if (atomic_load(&lane->line->condemned) == requests(lane))
         lane->mode = FF_LANE_CONDEMNED;
+}
+
+void ff_lane_beat(struct ff_lane *lane)
+{
+    if (lane->running > 0)
+        atomic_store_explicit(&lane->line->progress_us, ff_clock_us(), memory_order_relaxed);
 }
 
 /* ---- time ---- */
@@ -283,6 +338,8 @@ static void expire(struct ff_lane *lane)
         uint64_t mine = ff_word_with(c->word, FF_READING);
         if (c->phase == FF_PHASE_LINGER)
             ff_tenure_end(lane, c);
+        else if (c->phase == FF_PHASE_RUN)
+            ff_duplex_expire(lane, c);
         else if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
             ff_tenure_drop(lane, c);
         else if (c->phase == FF_PHASE_QUIET)
@@ -311,42 +368,23 @@ static int64_t look_for_descriptors(struct ff_lane *lane)
     return INT64_MAX;
 }
 
-/* Gives back what is idle; what runs, or is half read, is finished. */
-static void leave(struct ff_lane *lane)
+/* When to look without an event, on the clock of now_ms; INT64_MAX: never. */
+static int64_t next_ms(struct ff_lane *lane)
 {
-    lane->mode = FF_LANE_LEAVING;
-    atomic_store(&lane->line->is_full, 1);
-    ff_poller_remove(lane->poller, lane->config.seat.channel);
-    if (lane->sharer)
-        ff_sharer_unwatch(lane->sharer, lane->poller);
-    while (lane->next_deal < lane->deals) /* still QUEUED: the master deals them again */
-        drop_deal(lane->deal_fd[lane->next_deal++]);
-    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
-        struct ff_conn *c = lane->conn[id];
-        if (!c || !ff_tenure_is_idle(c))
-            continue;
-        if (ff_word_claim(ff_tenure_line(lane, c), c->word, ff_word_with(c->word, FF_READING)))
-            ff_tenure_give_back(lane, c);
-        else
-            ff_tenure_drop(lane, c);
-    }
-    ff_lane_ring(lane);
+    int64_t next = ff_deadlines_next(&lane->deadlines), look = look_for_descriptors(lane);
+    return look < next ? look : next;
 }
 
-int ff_lane_wait(struct ff_lane *lane)
+/* Waits for events, at most until `until_ms`; then what is due is due. */
+static int wait_until(struct ff_lane *lane, int64_t until_ms)
 {
-    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
-        leave(lane);
-    int64_t next = ff_deadlines_next(&lane->deadlines), look = look_for_descriptors(lane);
     int timeout_ms = -1;
     if (lane->mode >= FF_LANE_CONDEMNED)
         return -ESHUTDOWN;
-    if (look < next)
-        next = look;
-    if (next != INT64_MAX)
-        timeout_ms = next <= lane->now_ms          ? 0
-                     : next - lane->now_ms > 60000 ? 60000
-                                                   : (int)(next - lane->now_ms) + 1;
+    if (until_ms != INT64_MAX)
+        timeout_ms = until_ms <= lane->now_ms          ? 0
+                     : until_ms - lane->now_ms > 60000 ? 60000
+                                                       : (int)(until_ms - lane->now_ms) + 1;
     bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
     int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
     lane->now_us = lane->woken_us = ff_clock_us();
@@ -357,104 +395,27 @@ int ff_lane_wait(struct ff_lane *lane)
         return n;
     if (n == 0 && is_done)
         return -ESHUTDOWN;
-    if (n == 0 || next <= lane->now_ms)
-        expire(lane);
+    expire(lane);
     return 0;
 }
 
-/* ---- open, leave, free ---- */
-
-int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
+int ff_lane_wait(struct ff_lane *lane)
 {
-    int r = -ENOMEM;
-    struct rlimit files = {.rlim_cur = RLIM_INFINITY};
-    struct ff_lane *lane = calloc(1, sizeof(*lane));
-    if (!lane)
-        return r;
-    lane->config = *config;
-    lane->line = &config->seat.page->lane[config->seat.lane];
-    lane->poller = lane->wake[0] = lane->wake[1] = -1;
-    lane->now_us = ff_clock_us();
-    lane->now_ms = lane->now_us / 1000;
-    getrlimit(RLIMIT_NOFILE, &files);
-    lane->fd_limit = files.rlim_cur > INT32_MAX ? INT32_MAX : (int)files.rlim_cur - 2 * FDS_FOR_APP;
-    lane->config.wait_ms[FF_WAIT_LINGER] = LINGER_MS;
-    ff_deadlines_init(&lane->deadlines, lane->config.wait_ms);
-    if (config->listener_count > 0) {
-        r = ff_sharer_open(config->seat.page, config->listeners, config->listener_count,
-                           &lane->sharer);
-        if (r < 0)
-            goto finish;
-        lane->config.seat.page = lane->sharer->page;
-        r = -ENOMEM;
-    }
-    lane->conn = calloc((size_t)config->seat.page->conns_max + 1, sizeof(struct ff_conn *));
-    if (!lane->conn || (r = ff_poller_open(&lane->poller)) < 0)
-        goto finish;
-    if (pipe2(lane->wake, O_NONBLOCK | O_CLOEXEC) < 0)
-        r = -errno;
-    else if ((r = ff_poller_add(lane->poller, lane->wake[0], FF_POLL_IN, TAG_WAKE)) == 0)
-        r = ff_poller_add(lane->poller, config->seat.channel, FF_POLL_IN, TAG_CHANNEL);
-    if (r == 0 && lane->sharer)
-        r = ff_sharer_watch(lane->sharer, lane->poller);
-    if (r == 0)
-        r = ff_flusher_open(config->wait_ms, config->limits.rate, lane->wake[1], &lane->flusher);
-    if (r == 0)
-        *out = lane, lane = NULL; /* handed over: nothing left to undo */
-finish:
-    ff_lane_free(lane);
-    return r;
+    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
+        ff_lane_go(lane);
+    return wait_until(lane, next_ms(lane));
 }
 
-void ff_lane_leave(struct ff_lane *lane)
+int ff_lane_poll(struct ff_lane *lane)
 {
-    lane->must_leave = true;
-    if (write(lane->wake[1], "", 1) < 0)
-        return; /* full: it wakes already */
+    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
+        ff_lane_go(lane);
+    look_for_descriptors(lane);
+    return wait_until(lane, 0);
 }
 
-void ff_lane_detach(struct ff_lane *lane)
+int64_t ff_lane_due_ms(struct ff_lane *lane)
 {
-    ff_page_detach(lane->config.seat.page);
-    if (lane->sharer)
-        ff_page_detach(lane->sharer->home);
-    ff_blocks_detach(lane->config.seat.blocks, lane->blocks);
-    ff_flusher_detach(lane->flusher);
-    lane->mode = FF_LANE_DETACHED;
-    lane->events = lane->next_event = 0;
-    lane->again = NULL;
-    while (lane->next_deal < lane->deals)
-        drop_deal(lane->deal_fd[lane->next_deal++]);
-    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++)
-        if (lane->conn[id]) /* no EPOLL_CTL_DEL: the poller is the parent's, too */
-            lane->conn[id]->fd = ff_sock_close(lane->conn[id]->fd);
-    lane->poller = ff_sock_close(lane->poller);
-    lane->wake[0] = ff_sock_close(lane->wake[0]);
-    lane->wake[1] = ff_sock_close(lane->wake[1]);
-    lane->config.seat.channel = ff_sock_close(lane->config.seat.channel);
-    lane->config.seat.bell = ff_sock_close(lane->config.seat.bell);
-}
-
-void ff_lane_free(struct ff_lane *lane)
-{
-    if (!lane)
-        return;
-    ff_flusher_free(lane->flusher); /* first: what it had is ours again */
-    for (uint32_t id = 1; lane->conn && id <= lane->config.seat.page->conns_max; id++)
-        if (lane->conn[id])
-            ff_tenure_drop(lane, lane->conn[id]);
-    while (lane->next_deal < lane->deals)
-        drop_deal(lane->deal_fd[lane->next_deal++]);
-    for (struct ff_work *w = lane->spare, *next; w; w = next) {
-        next = w->next;
-        ff_buffer_close(&w->in);
-        ff_buffer_close(&w->out);
-        free(w);
-    }
-    ff_sock_close(lane->wake[0]);
-    ff_sock_close(lane->wake[1]);
-    ff_sock_close(lane->poller);
-    ff_sharer_free(lane->sharer);
-    free(lane->conn);
-    free(lane);
+    int64_t next = next_ms(lane), now_ms = ff_clock_us() / 1000;
+    return next == INT64_MAX ? next : next > now_ms ? next - now_ms + 1 : 0;
 }

@@ -31,7 +31,11 @@ struct ff_lane_config {
     struct ff_conn_limits limits;
     const int *listeners; /* to accept from by ourselves; then wait_ms[FF_WAIT_PARK] closes */
     size_t listener_count;
+    uint32_t at_once; /* requests that run beside each other, on a loop; 0: one, and it may block */
 };
+
+/* Poller tags that are no connection's: those have an id, from 1. */
+enum { FF_LANE_TAG_CHANNEL = 0, FF_LANE_TAG_WAKE = 1 << 24 };
 
 enum ff_lane_mode {
     FF_LANE_SERVING,
@@ -55,14 +59,14 @@ struct ff_lane {
     int64_t now_ms, now_us;
     int64_t woken_us;      /* when the last wait ended */
     uint32_t arrived_us;   /* when what we look at came: the low bits of the clock */
-    uint32_t waited_us;    /* how long the request that runs had waited for us */
+    uint32_t running;      /* requests that the application has */
     uint32_t received;     /* deals that came through the channel, beside line->sent */
     uint32_t busy;         /* connections that are not idle */
     struct ff_conn **conn; /* by id */
     struct ff_work *spare;
     uint32_t spares;
     uint32_t blocks;       /* of our own, given to a work so far */
-    struct ff_conn *again; /* its next request was in the buffer already: it is next */
+    struct ff_conn *again; /* list of those that have something to tell without being asked */
     struct ff_deadlines deadlines;
     int events, next_event;
     struct ff_poller_event event[FF_POLLER_BATCH];
@@ -87,6 +91,10 @@ void ff_lane_free(struct ff_lane *lane);
  * happens when the lane waits next. From any thread, and from a signal handler. */
 void ff_lane_leave(struct ff_lane *lane);
 
+/* Does so: gives back what is idle; what runs, or is half read, is finished. For the lane itself.
+ */
+void ff_lane_go(struct ff_lane *lane);
+
 /* The application is done with its request: it counts, and the lane has room again. Poke when the
  * connection is settled. */
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
@@ -102,8 +110,26 @@ void ff_lane_poke(struct ff_lane *lane);
  * all is done. */
 int ff_lane_wait(struct ff_lane *lane);
 
-/* Gives the next request that can run: 1, or 0 when there is none and it is time to wait. It is
- * in conn->work, and stays as it is until ff_exchange_finish or ff_exchange_abort. */
-int ff_lane_next(struct ff_lane *lane, struct ff_conn **out);
+/* The same without blocking, for who waits for the lane's poller (it is readable then) and until
+ * ff_lane_due_ms by other means. */
+int ff_lane_poll(struct ff_lane *lane);
+
+/* In how many milliseconds to poll although the poller is not readable; INT64_MAX: never. */
+int64_t ff_lane_due_ms(struct ff_lane *lane);
+
+enum ff_lane_found {
+    FF_LANE_NOTHING, /* it is time to wait */
+    FF_LANE_REQUEST, /* it can run; it stays in conn->work until ff_exchange_finish or _abort */
+    FF_LANE_NEWS     /* of a request that runs, in work->news; only with config.at_once */
+};
+
+/* Gives the next thing to do. */
+enum ff_lane_found ff_lane_next(struct ff_lane *lane, struct ff_conn **out);
+
+/* Puts `c` into the list of what ff_lane_next gives: its request can run, or has news. */
+void ff_lane_list(struct ff_lane *lane, struct ff_conn *c);
+
+/* The poller waits for requests that run: tells the master that we are alive. */
+void ff_lane_beat(struct ff_lane *lane);
 
 #endif

@@ -98,14 +98,24 @@ static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
     lane->spares++;
 }
 
-static int watch(struct ff_lane *lane, struct ff_conn *c)
+int ff_tenure_watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events)
 {
-    if (c->is_watched)
+    if (c->watched == events)
         return 0;
     uint64_t tag = (uint64_t)c->id | ff_word_generation(c->word) << 24;
-    int r = ff_poller_add(lane->poller, c->fd, FF_POLL_IN, tag);
-    c->is_watched = r == 0;
+    int r = c->watched ? ff_poller_change(lane->poller, c->fd, events, tag)
+                       : ff_poller_add(lane->poller, c->fd, events, tag);
+    if (r == 0)
+        c->watched = events;
     return r;
+}
+
+void ff_tenure_unwatch(struct ff_lane *lane, struct ff_conn *c)
+{
+    /* a closed copy would go on reporting: the file lives */
+    if (c->watched)
+        ff_poller_remove(lane->poller, c->fd);
+    c->watched = 0;
 }
 
 /* ---- the ends of a connection ---- */
@@ -143,16 +153,8 @@ static void linger(struct ff_lane *lane, struct ff_conn *c)
     c->phase = FF_PHASE_LINGER;
     set_state(lane, c, FF_LINGER);
     ff_deadlines_set(&lane->deadlines, &c->deadline, FF_WAIT_LINGER, lane->now_ms);
-    if (watch(lane, c) < 0)
+    if (ff_tenure_watch(lane, c, FF_POLL_IN) < 0)
         ff_tenure_end(lane, c);
-}
-
-static void unwatch(struct ff_lane *lane, struct ff_conn *c)
-{
-    /* a closed copy would go on reporting: the file lives */
-    if (c->is_watched)
-        ff_poller_remove(lane->poller, c->fd);
-    c->is_watched = false;
 }
 
 void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c)
@@ -162,14 +164,14 @@ void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c)
         linger(lane, c);
         return;
     }
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     c->fd = ff_sock_close(c->fd);
     hand_over(lane, c, is_half ? FF_LINGER : FF_CLOSED);
 }
 
 void ff_tenure_end(struct ff_lane *lane, struct ff_conn *c)
 {
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     c->fd = ff_sock_close(c->fd);
     hand_over(lane, c, FF_CLOSED);
 }
@@ -185,21 +187,21 @@ void ff_tenure_drain(struct ff_lane *lane, struct ff_conn *c)
 
 void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c)
 {
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     ff_conn_reset(c);
     hand_over(lane, c, FF_CLOSED);
 }
 
 void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c)
 {
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     close(c->fd);
     forget(lane, c);
 }
 
 void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c)
 {
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     close(c->fd);
     hand_over(lane, c, FF_PARKED);
 }
@@ -243,7 +245,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
         ff_lane_ring(lane);
         return;
     }
-    if (watch(lane, c) < 0) {
+    if (ff_tenure_watch(lane, c, FF_POLL_IN) < 0) {
         ff_tenure_close(lane, c);
         return;
     }
@@ -258,7 +260,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 /* The socket takes no more: the flusher has the connection until its client has read on. */
 static void leave_to_flusher(struct ff_lane *lane, struct ff_conn *c)
 {
-    unwatch(lane, c);
+    ff_tenure_unwatch(lane, c);
     ff_deadlines_clear(&c->deadline);
     set_state(lane, c, FF_FLUSH);
     if (ff_flusher_give(lane->flusher, c) < 0)
@@ -281,7 +283,7 @@ static void go_on(struct ff_lane *lane, struct ff_conn *c, uint8_t was, bool is_
     if (c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
         rest(lane, c, was);
     else if (ff_tenure_advance(lane, c)) /* a pipelined request had to wait for the output */
-        lane->again = c;
+        ff_lane_list(lane, c);
 }
 
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
@@ -392,6 +394,9 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
         ff_deadlines_clear(&c->deadline);
         c->work->response.out = NULL;
         c->work->is_begun = false;
+        c->work->holder = NULL;
+        c->work->trouble = 0;
+        c->work->is_tunnel = false;
         ff_progress_begin(ff_tenure_line(lane, c), c->received,
                           is_unsafe(lane->config.replay, c->work));
         set_state(lane, c, FF_RUNNING);

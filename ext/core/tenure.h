@@ -23,6 +23,10 @@ static inline bool ff_tenure_is_idle(const struct ff_conn *c)
     return ff_word_state(c->word) == FF_IDLE;
 }
 
+/* Looks for `events` (FF_POLL_*, some) of it / for none. 0 or -errno. */
+int ff_tenure_watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events);
+void ff_tenure_unwatch(struct ff_lane *lane, struct ff_conn *c);
+
 /* Shuts it down and tells the master. */
 void ff_tenure_close(struct ff_lane *lane, struct ff_conn *c);
 

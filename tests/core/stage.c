@@ -63,6 +63,7 @@ void stage_sit(struct stage *s, int lane)
 {
     struct ff_lane_config config = {.replay = FF_REPLAY_SAFE,
                                     .proxy = s->proxy,
+                                    .at_once = s->at_once,
                                     .relays = s->relays,
                                     .trusted = s->relays,
                                     .seat = {s->d->page, s->d->lane[lane]->blocks, (uint16_t)lane,

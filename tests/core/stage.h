@@ -21,6 +21,7 @@ struct stage {
     int64_t wait_ms[FF_DEADLINE_CLASSES];
     enum ff_proxy_mode proxy; /* for lanes that sit down from now on; nobody is believed at first */
     struct ff_networks relays;
+    uint32_t at_once; /* for lanes that sit down from now on */
 };
 
 /* Opens the dispatcher for `conns` connections and `lanes` ready lanes. */

@@ -14,7 +14,7 @@ import pytest
 import fastfork
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {".c", ".h", ".pyx", ".pxd", ".py", ".pyi", ".typed", ".html"}
+SOURCES = {".c", ".h", ".pyx", ".pxd", ".pxi", ".py", ".pyi", ".typed", ".html"}
 
 # The C compiler runs here, for everything.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

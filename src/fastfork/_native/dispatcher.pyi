@@ -46,6 +46,12 @@ class Dispatcher:
         is answered 502 and never run again. Raises OSError.
         """
 
+    def adapt(self, *, dispatch: str, at_once: int) -> None:
+        """Deal by the policy *dispatch* from now on, to lanes that run *at_once* requests beside each other.
+
+        0: one after the other, as at first.
+        """
+
     def listen(self, fd: int) -> int:
         """Accept on the listening socket *fd* (you still own it) and return its number, from 0.
 

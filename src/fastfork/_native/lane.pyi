@@ -31,6 +31,7 @@ class Lane:
         limit_field: int,
         limit_fields: int,
         listeners: Sequence[int] = (),
+        at_once: int = 0,
     ) -> None:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
@@ -45,7 +46,8 @@ class Lane:
         send of a body and read of an answer, on average, beyond the time-outs (0: any).
         *refuse_underscores*: a field with "_" in its name is answered 400.
         From *listeners* (descriptors, borrowed) it accepts by itself: what the master deals elsewhere. Such
-        connections end with the process, and *linger* is how long a quiet one is kept. Raises OSError.
+        connections end with the process, and *linger* is how long a quiet one is kept.
+        *at_once*: requests that run beside each other on a loop; 0: one after the other. Raises OSError.
         """
 
     def drain(self) -> None:
