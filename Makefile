@@ -7,13 +7,19 @@ BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test test-long lint fmt docs bench asan wheel clean
+.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan wheel clean
 
 help:  ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 serve: $(VENV)/serve  ## install, then serve the example on 127.0.0.1:8000
 	$(BIN)/fastfork serve examples.hello:app
+
+portal: build  ## the job portal on 127.0.0.1:8000, with SQLite and nothing else to install
+	$(BIN)/fastfork serve examples.job_portal.app:app -w 4
+
+portal-stack: build  ## the same behind nginx on 127.0.0.1:8080, with MariaDB and Redis (Debian packages)
+	$(BIN)/python -m examples.job_portal.stack
 
 build: $(VENV)/test  ## compile what changed in ext/ into the development tree
 	$(BIN)/python setup.py -q build_ext --inplace

@@ -11,4 +11,5 @@ pytest_plugins = [
     "fix_load",
     "fix_control",
     "fix_services",
+    "fix_browser",
 ]

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from fix_browser import NEEDS_BROWSER, paper_of, show_as_on_a_phone, width_of
 from fix_cluster import Cluster, Start
 from fix_processes import wait_until
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here"),
-]
-
-
-@pytest.fixture
-def browser() -> Iterator[webdriver.Chrome]:
-    """Give a browser without a screen."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for switch in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield chrome
-    chrome.quit()
+pytestmark = NEEDS_BROWSER
 
 
 def plots(browser: webdriver.Chrome) -> list[str]:
@@ -107,17 +87,12 @@ def test_heads_sort_the_table_and_a_button_pauses_it(
 def test_page_fits_a_phone_by_day_and_by_night(
     browser: webdriver.Chrome, server: Cluster, scheme: str
 ) -> None:
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    metrics = {"width": 375, "height": 800, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    show_as_on_a_phone(browser, scheme)
 
     look(browser, server)
 
-    width: int = browser.execute_script("return document.documentElement.scrollWidth")
-    paper: str = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert width <= 375
-    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
+    assert width_of(browser) <= 375
+    assert paper_of(browser) == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
 
 
 def test_page_says_when_the_server_is_gone(browser: webdriver.Chrome, server: Cluster) -> None:
