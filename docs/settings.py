@@ -21,7 +21,11 @@ def refresh(text: str) -> str:
 
 def _row(setting: Setting) -> str:
     *others, last = setting.flags
-    flags = ", ".join(f"`{flag}`" for flag in [*others, f"{last} {setting.metavar}"])
+    if not setting.is_switch:
+        last = f"{last} {setting.metavar}"
+    elif not last.startswith("--no-"):
+        last = last.replace("--", "--[no-]")
+    flags = ", ".join(f"`{flag}`" for flag in [*others, last])
     told = setting.description
     if setting.env is not None:
         variable, template = setting.env

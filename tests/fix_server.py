@@ -14,7 +14,7 @@ from typing import Protocol
 import pytest
 
 from fix_fds import open_fds
-from fix_processes import Sessions, children_of, processes_of, wait_until
+from fix_processes import Sessions, children_of, name_of, processes_of, wait_until
 
 APPS = Path(__file__).parent / "apps"
 
@@ -36,7 +36,13 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The pids of the workers that run now."""
-        return children_of(self.process.pid)
+        return [pid for pid in children_of(self.process.pid) if name_of(pid) != "ff-template"]
+
+    @property
+    def template(self) -> int | None:
+        """The process that workers are forked from."""
+        found = [pid for pid in children_of(self.process.pid) if name_of(pid) == "ff-template"]
+        return found[-1] if found else None
 
     @property
     def port(self) -> int:

@@ -124,7 +124,7 @@ def harm_workers(master: int, *, kills: int, chance: random.Random) -> Counter[s
     deadline = time.monotonic() + 10 + kills
     while deaths(done) < kills and time.monotonic() < deadline:
         time.sleep(min(4 * PAUSE, chance.expovariate(1 / PAUSE)))
-        if not (workers := tree.children(master)):
+        if not (workers := tree.workers(master)):
             continue
         pid, harm = chance.choice(workers), chance.choice(HARMS)
         try:
@@ -221,7 +221,7 @@ def idle(name: str, *, chance: random.Random) -> list[str]:
         opened = [Connection(port) for _ in range(size)]
         before = survivors(opened)
         fds = tree.open_fds(server.pid)
-        for pid in chance.sample(tree.children(server.pid), WORKERS // 2):
+        for pid in chance.sample(tree.workers(server.pid), WORKERS // 2):
             os.kill(pid, signal.SIGKILL)
         alive = survivors(opened)
         print(f"idle: {before} of {size} answered, {alive} after {WORKERS // 2} deaths")

@@ -76,7 +76,7 @@ def kill_workers(master: int, *, count: int) -> int:
     """Kill *count* workers, one each 50 ms; return how many there were to kill."""
     killed = 0
     for _ in range(count):
-        workers = tree.children(master)
+        workers = tree.workers(master)
         if workers:
             os.kill(random.choice(workers), signal.SIGKILL)
             killed += 1

@@ -77,7 +77,7 @@ def act(client: Client, master: int, workers: int, failures: Counter[str]) -> st
     slot = random.randrange(workers)
     try:
         if what == "kill":
-            os.kill(random.choice(tree.children(master)), signal.SIGKILL)
+            os.kill(random.choice(tree.workers(master)), signal.SIGKILL)
         elif what == "dump":
             client.dump(slot)
         else:

@@ -24,6 +24,18 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def workers(master: int) -> list[int]:
+    """Return the workers of a fastfork: its children, but for the template that they are forked from."""
+    return [pid for pid in children(master) if _name(pid) != "ff-template"]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def tree(root: int) -> list[int]:
     """Return *root* and every living descendant."""
     pids = [root]

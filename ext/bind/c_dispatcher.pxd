@@ -21,6 +21,9 @@ cdef extern from "histogram.h" nogil:
 
 
 cdef extern from "page.h" nogil:
+    enum:
+        FF_LANES_MAX
+
     struct ff_lane_line:
         uint32_t claimed
         uint32_t running

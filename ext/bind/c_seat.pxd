@@ -12,3 +12,5 @@ cdef extern from "seat.h" nogil:
         uint16_t lane
         int channel
         int bell
+
+    ff_seat ff_seat_moved(ff_seat seat, uint16_t lane, int channel)

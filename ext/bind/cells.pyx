@@ -33,8 +33,8 @@ def sit(int lane):
     ff_cells_sit(cells, row)
 
 
-def give_back(int lane):
-    ff_cells_give_back(cells, lane + 1)
+def give_back(lane):
+    ff_cells_give_back(cells, 0 if lane is None else <uint16_t>(lane + 1))
 
 
 cdef int found(ff_cell_kind kind, str name) except -1:

@@ -1,7 +1,7 @@
 """The master's side of the core; dispatcher.pyi says what each name does."""
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.errno cimport EINTR
+from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport getpid, pid_t
@@ -9,6 +9,7 @@ from posix.unistd cimport getpid, pid_t
 from c_bus cimport ff_hub_dropped, ff_hub_has_mail, ff_hub_join, ff_hub_leave
 from c_dispatcher cimport (
     FF_HISTOGRAM_RANGES,
+    FF_LANES_MAX,
     FF_RESCUED_MAX,
     FF_LIST_FREE,
     FF_LIST_LINGER,
@@ -36,8 +37,14 @@ from c_dispatcher cimport (
     ff_recovery_run,
 )
 from c_lane cimport ff_clock_us
-from c_seat cimport ff_seat
+from c_seat cimport ff_seat, ff_seat_moved
 from check cimport check
+
+
+cdef extern from "<sys/prctl.h>" nogil:
+    int PR_GET_CHILD_SUBREAPER
+    int PR_SET_CHILD_SUBREAPER
+    int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 
 
 # By enum ff_policy.
@@ -67,10 +74,26 @@ cdef class Seat:
     def fds(self):
         return self.seat.channel, self.seat.bell
 
+    def moved(self, int lane, *, int channel):
+        cdef Seat other = Seat.__new__(Seat)
+        if not 0 <= lane < FF_LANES_MAX:
+            raise ValueError(f"there is no lane {lane}")
+        other.seat = ff_seat_moved(self.seat, lane, channel)
+        return other
+
     @property
     def _capsule(self):
         # Lives as long as this Seat, which the Lane made from it keeps.
         return PyCapsule_New(&self.seat, "fastfork.seat", NULL)
+
+
+def adopt_orphans(bint on):
+    cdef int before = 0
+    if prctl(PR_GET_CHILD_SUBREAPER, <unsigned long>&before, 0, 0, 0) < 0:
+        check(-errno)
+    if prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0) < 0:
+        check(-errno)
+    return before != 0
 
 
 cdef void add(ff_histogram *to, const ff_histogram *more) noexcept:

@@ -23,8 +23,14 @@ from check cimport check
 
 
 cdef extern from "<sys/prctl.h>" nogil:
+    int PR_SET_NAME
     int PR_SET_PDEATHSIG
     int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+
+
+def name_process(str name):
+    cdef bytes octets = name.encode()
+    prctl(PR_SET_NAME, <unsigned long><char *>octets, 0, 0, 0)
 
 
 # By enum ff_replay.

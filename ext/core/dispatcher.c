@@ -48,7 +48,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->part_us = FF_PART_US;
     d->may_replay = true;
     ff_dispatcher_tick(d);
-    if ((r = ff_page_open(conns_max, &d->page)) < 0 ||
+    if ((r = ff_page_open(conns_max, &d->page)) < 0 || (r = ff_blocks_open(&d->blocks)) < 0 ||
         (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0 ||
         (r = ff_hub_open(d->poller, &d->hub)) < 0)
         goto finish;
@@ -67,11 +67,11 @@ void ff_dispatcher_free(struct ff_dispatcher *d)
         return;
     for (size_t i = 0; i < d->lanes; i++) {
         ff_dispatcher_release(d, (uint16_t)i);
-        ff_blocks_free(d->lane[i]->blocks);
         free(d->lane[i]);
     }
     ff_hub_free(d->hub);
     ff_escrow_close(&d->escrow);
+    ff_blocks_free(d->blocks);
     ff_page_free(d->page);
     ff_sock_close(d->bell);
     ff_sock_close(d->poller);
@@ -140,9 +140,8 @@ int ff_dispatcher_lease(struct ff_dispatcher *d, uint16_t slot)
     if (i < 0)
         return i;
     struct ff_master_lane *lane = d->lane[i];
-    int r = lane->blocks ? 0 : ff_blocks_open(&lane->blocks);
-    if (r == 0)
-        r = ff_channel_open(&lane->send_end, &lane->receive_end);
+    int r = ff_channel_open(&lane->send_end, &lane->receive_end);
+    lane->blocks = ff_blocks_of(d->blocks, (uint16_t)i);
     lane->slot = slot;
     if (slot >= d->slots)
         d->slots = (size_t)slot + 1;

@@ -66,6 +66,7 @@ struct ff_dispatcher_stats {
 
 struct ff_dispatcher {
     struct ff_page *page;
+    char *blocks; /* of all lanes */
     struct ff_escrow escrow;
     int poller, bell;
     int64_t keep_alive_ms; /* for a parked connection that was answered before */

@@ -31,9 +31,11 @@ void ff_page_free(struct ff_page *page)
         munmap(page, size_of(page->conns_max));
 }
 
+enum { BLOCKS_SIZE = FF_LANES_MAX * FF_BLOCKS * FF_BLOCK };
+
 int ff_blocks_open(char **out)
 {
-    char *blocks = mmap(NULL, (size_t)FF_BLOCKS * FF_BLOCK, PROT_READ | PROT_WRITE,
+    char *blocks = mmap(NULL, BLOCKS_SIZE, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (blocks == MAP_FAILED)
         return -errno;
@@ -44,7 +46,7 @@ int ff_blocks_open(char **out)
 void ff_blocks_free(char *blocks)
 {
     if (blocks)
-        munmap(blocks, (size_t)FF_BLOCKS * FF_BLOCK);
+        munmap(blocks, BLOCKS_SIZE);
 }
 
 void ff_blocks_detach(char *blocks, size_t used)

@@ -90,9 +90,17 @@ int ff_page_open(uint32_t conns_max, struct ff_page **out);
 
 void ff_page_free(struct ff_page *page);
 
-/* Maps FF_BLOCKS blocks for a lane. 0 or -errno; free accepts NULL. */
+/* Maps FF_BLOCKS blocks for each of FF_LANES_MAX lanes, side by side, so that a process that is
+ * forked before a lane is leased finds them too. Memory that is never touched costs nothing.
+ * 0 or -errno; free accepts NULL. */
 int ff_blocks_open(char **out);
 void ff_blocks_free(char *blocks);
+
+/* The blocks of one lane. */
+static inline char *ff_blocks_of(char *blocks, uint16_t lane)
+{
+    return blocks + (size_t)lane * FF_BLOCKS * FF_BLOCK;
+}
 
 /* In a forked child that must not touch it: puts private memory in its place, at the same address.
  */

@@ -10,7 +10,7 @@ from fastfork import app as application
 from fastfork.config.sources import resolve
 from fastfork.config.surroundings import Start
 from fastfork.errors import FastforkError, StartError
-from fastfork.slot import worker_slot
+from fastfork.slot import is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
     The settings are those of `fastfork serve`, with underscores: `run("shop:app", workers=4, bind=":8000")`.
     The calling process becomes the master. Raises FastforkError if it can't start.
     """
-    if worker_slot() is not None:
+    if is_inside():
         raise StartError(
             "fastfork.run was called in a worker, while it imports the application;"
             " put the call under: if __name__ == '__main__'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 _slot: int | None = None
+_is_template = False
 _broker: tuple[str, str] | None = None
 _workers = 1
 
@@ -17,13 +18,18 @@ def worker_slot() -> int | None:
 def share(total: int) -> int:
     """Return this worker's part of *total*, as of the connections that a database allows; at least 1.
 
-    The parts of all workers make up the whole. Outside a worker that is *total*. While a worker is relieved
-    its slot has two.
+    The parts of all workers make up the whole. Outside a worker that is *total*; while an application is
+    imported for all of them, it is the smallest part. While a worker is relieved its slot has two.
     """
-    if _slot is None:
+    if not is_inside():
         return total
     part, rest = divmod(total, _workers)
-    return max(1, part + (_slot < rest))
+    return max(1, part + (_slot is not None and _slot < rest))
+
+
+def is_inside() -> bool:
+    """Whether this process is a worker, or the template that workers are forked from."""
+    return _slot is not None or _is_template
 
 
 def take_slot(number: int, *, workers: int) -> None:
@@ -32,9 +38,15 @@ def take_slot(number: int, *, workers: int) -> None:
     _slot, _workers = number, workers
 
 
+def take_template(*, workers: int) -> None:
+    """Make this process the one that so many workers are forked from."""
+    global _is_template, _workers
+    _is_template, _workers = True, workers
+
+
 def broker() -> tuple[str, str] | None:
     """Return URL and channel of the broker that servers share; outside a server what FASTFORK_BUS says."""
-    if _broker is not None or _slot is not None:
+    if _broker is not None or is_inside():
         return _broker
     url = os.environ.get("FASTFORK_BUS", "local")
     return None if url == "local" else (url, os.environ.get("FASTFORK_BUS_CHANNEL", "default"))

@@ -7,14 +7,18 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastfork import Counter, Gauge, RateLimit
+from fastfork import Counter, Gauge, RateLimit, on_worker_start
 
 requests = Counter("requests")
 workers = Gauge("workers")
 online = Gauge("online_users")
 limit = RateLimit("request", 3, per=3600)
 
-workers.set(1)
+
+@on_worker_start
+def be_counted(slot: int) -> None:
+    """Count this worker."""
+    workers.set(1)
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

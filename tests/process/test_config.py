@@ -94,14 +94,21 @@ def test_what_cannot_be_served_is_told_and_ends_with_1(words: list[str], told: s
 
 
 def test_gunicorns_file_is_taken_and_the_log_says_so(start: Start, tmp_path: Path) -> None:
-    lines = ["wsgi_app = 'process:app'", f"chdir = {str(APPS)!r}", "workers = 1", "preload_app = 1"]
+    lines = [
+        "wsgi_app = 'process:app'",
+        f"chdir = {str(APPS)!r}",
+        "workers = 1",
+        "preload_app = 1",
+        "reuse_port = 1",
+    ]
     (tmp_path / "gunicorn.conf.py").write_text("\n".join([*lines, "bind = '127.0.0.1:0'"]))
 
     cluster = start("process:app", "-D", cwd=tmp_path, env={"ANY": "1"})
 
     assert len(cluster.workers) == 1
     assert "settings from gunicorn.conf.py" in cluster.log
-    assert "without a meaning here, ignored: preload_app" in cluster.log
+    assert cluster.template is not None
+    assert "without a meaning here, ignored: reuse_port" in cluster.log
     assert "-D: this server stays in the foreground" in cluster.log
 
 

@@ -149,7 +149,9 @@ def test_restart_that_fails_says_why_and_the_old_worker_goes_on(
     start: Start, desk: Desk, tmp_path: Path
 ) -> None:
     options = ["-w", "1", "-b", "127.0.0.1:0", *desk.options]
-    server = start("fragile:app", *options, env={"BROKEN": str(tmp_path / "broken")})
+    server = start(
+        "fragile:app", "--no-preload", *options, env={"BROKEN": str(tmp_path / "broken")}
+    )
     worker = server.worker_in(0)
     (tmp_path / "broken").touch()
 

@@ -49,7 +49,7 @@ def test_process_1_reaps_orphans(start: Start) -> None:
 
 
 def test_process_1_reaps_orphans_that_end_together_with_a_worker(start: Start) -> None:
-    server = start(command=FASTFORK, workers=1)
+    server = start("process:app", "--no-preload", command=FASTFORK, workers=1)
     (master,) = children_of(server.pid)
     (worker,) = children_of(master)
     assert server.ask("/dependants?count=20") == b"done"
@@ -64,7 +64,7 @@ def test_process_1_reaps_orphans_that_end_together_with_a_worker(start: Start) -
 
 
 def test_process_1_replaces_a_crashed_worker(start: Start) -> None:
-    server = start(command=FASTFORK, workers=1)
+    server = start("process:app", "--no-preload", command=FASTFORK, workers=1)
     (master,) = children_of(server.pid)
     (victim,) = children_of(master)
 

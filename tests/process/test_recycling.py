@@ -13,7 +13,7 @@ import pytest
 
 from fix_cluster import Cluster, Gate, Start, answer, resident
 from fix_load import StartLoad, on_kept_connections, on_new_connections
-from fix_processes import children_of, wait_until
+from fix_processes import wait_until
 from fix_wire import Connect, get, post
 
 MakeGate = Callable[[], Gate]
@@ -22,7 +22,7 @@ MakeGate = Callable[[], Gate]
 KEEN = [
     sys.executable,
     "-c",
-    "from fastfork.supervisor import loop; loop._LOOK = 0.02; import fastfork.cli as c; c.main()",
+    "from fastfork.supervisor import relief as r; r._LOOK = 0.02; import fastfork.cli as c; c.main()",
 ]
 
 # Its import says so in a file, and then waits there for a writer or fails.
@@ -167,7 +167,9 @@ def test_retired_worker_that_does_not_finish_is_killed(
 
 
 def test_old_worker_goes_on_when_the_next_one_can_not_start(start: Start, moody: Path) -> None:
-    server = start("moody:start()", "--max-requests", "1", workers=1, cwd=moody, command=KEEN)
+    server = start(
+        "moody:start()", "--no-preload", "--max-requests", "1", workers=1, cwd=moody, command=KEEN
+    )
     (moody / "broken").touch()
     old = server.who()
 
@@ -180,7 +182,9 @@ def test_old_worker_goes_on_when_the_next_one_can_not_start(start: Start, moody:
 
 
 def test_next_worker_takes_over_when_the_old_one_dies_before(start: Start, moody: Path) -> None:
-    server = start("moody:start()", "--max-requests", "1", workers=1, cwd=moody, command=KEEN)
+    server = start(
+        "moody:start()", "--no-preload", "--max-requests", "1", workers=1, cwd=moody, command=KEEN
+    )
     door = Gate(moody / "slow")
     old = server.who()
     door.wait_for_request()
@@ -191,14 +195,16 @@ def test_next_worker_takes_over_when_the_old_one_dies_before(start: Start, moody
     door.close()
 
     assert server.who().slot == 0
-    assert len(children_of(server.pid)) <= 2
+    assert len(server.workers) <= 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_server_stops_while_the_next_worker_starts(
     number: signal.Signals, start: Start, moody: Path
 ) -> None:
-    server = start("moody:start()", "--max-requests", "1", workers=1, cwd=moody, command=KEEN)
+    server = start(
+        "moody:start()", "--no-preload", "--max-requests", "1", workers=1, cwd=moody, command=KEEN
+    )
     door = Gate(moody / "slow")
     server.ask()
     door.wait_for_request()
@@ -233,7 +239,7 @@ def test_never_two_slots_retire_at_once(start: Start, load: StartLoad) -> None:
     most = 0
 
     while handovers(server) < 8:
-        most = max(most, len(children_of(server.pid)))
+        most = max(most, len(server.workers))
 
     assert most == 5
 

@@ -45,7 +45,7 @@ def test_it_listens_when_every_worker_has_loaded_the_application(
         "from fastfork import worker_slot\n"
         f"worker_slot() == 1 and open({str(door.url('')[6:])!r}, 'rb').read()\n{HELLO}"
     )
-    server = start("slow:app", cwd=tmp_path, is_up=False)
+    server = start("slow:app", "--no-preload", cwd=tmp_path, is_up=False)
     door.wait_for_request()
     wait_until(lambda: "worker 0" in server.log)
 

@@ -8,8 +8,8 @@ EEXIST if the name is one of another kind. Every call is safe in every thread an
 def sit(lane: int) -> None:
     """Count in the row of *lane* from now on; called once in each worker."""
 
-def give_back(lane: int) -> None:
-    """Take the shares out of all gauges that the worker at *lane* had: it is gone."""
+def give_back(lane: int | None) -> None:
+    """Take the shares out of all gauges that the worker at *lane* had (None: at none): it is gone."""
 
 class Counter:
     """A number that only goes up."""

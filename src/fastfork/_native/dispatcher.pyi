@@ -20,6 +20,15 @@ class Seat:
     def fds(self) -> tuple[int, ...]:
         """The descriptors that the worker must keep open: its end of the channel, and the bell."""
 
+    def moved(self, lane: int, *, channel: int) -> Seat:
+        """The seat at another lane, leased later; *channel* is its end of the channel in this process."""
+
+def adopt_orphans(on: bool) -> bool:
+    """Whether processes below this one become its children when they lose their parent; return what was so.
+
+    Raises OSError.
+    """
+
 class Dispatcher:
     """Accepts on its listeners and deals each connection to the next ready lane.
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from fastfork._native.dispatcher import Seat
 from fastfork._native.networks import Networks
 
+def name_process(name: str) -> None:
+    """Let tools such as ps and top call this thread's process by *name*, cut to 15 octets."""
+
 class Lane:
     """The reactor of one worker thread; a binding (`wsgi.serve`) runs requests from it."""
 

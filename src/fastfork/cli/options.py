@@ -65,7 +65,6 @@ def parameters() -> list[click.Parameter]:
         click.Option(["worker_class", "-k", "--worker-class"], hidden=True),
         click.Option(["daemon", "-D", "--daemon"], is_flag=True, default=None, hidden=True),
         *(click.Option([name, _flag(name)], hidden=True) for name in _WITHOUT_MEANING),
-        click.Option(["preload", "--preload"], is_flag=True, default=None, hidden=True),
         click.Option(["certfile", "--certfile"], hidden=True),
         click.Option(["keyfile", "--keyfile"], hidden=True),
     ]
@@ -95,11 +94,7 @@ def _notes(given: Mapping[str, Any]) -> list[str]:
         if given.get(name):
             gunicorn.refuse(name)
     notes = gunicorn.worker_class(given["worker_class"]) if given.get("worker_class") else []
-    notes += [
-        f"{_flag(name)} has no meaning here"
-        for name in (*_WITHOUT_MEANING, "preload")
-        if given.get(name)
-    ]
+    notes += [f"{_flag(name)} has no meaning here" for name in _WITHOUT_MEANING if given.get(name)]
     return [*notes, _DAEMON] if given.get("daemon") else notes
 
 

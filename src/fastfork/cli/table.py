@@ -97,8 +97,15 @@ def summary(status: dict[str, Any]) -> list[str]:
         life,
         load,
         f"connections: {conns}",
+        *([_template(status["template"])] if status["template"] else []),
         *([_bus(status["broker"])] if status["broker"] else []),
     ]
+
+
+def _template(view: dict[str, Any]) -> str:
+    if view["pid"] is None:
+        return f"template: none, workers import for themselves: {view['why']}"
+    return f"template: pid {view['pid']}, {view['why'] or 'ready'}, {size(view['rss'])} resident"
 
 
 def _bus(broker: dict[str, Any]) -> str:

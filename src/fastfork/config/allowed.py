@@ -29,6 +29,8 @@ def _choices(kind: Any) -> list[str]:
         return ["a text", "a list of texts"]
     if isinstance(kind, msgspec.inspect.StrType) and kind.pattern is not None:
         return [f"a text of the form {kind.pattern}"]
+    if isinstance(kind, msgspec.inspect.BoolType):
+        return ["true", "false"]
     return [] if isinstance(kind, msgspec.inspect.NoneType) else ["a text"]
 
 

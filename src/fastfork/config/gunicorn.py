@@ -16,11 +16,11 @@ _RENAMED = {
     "pidfile": "pid",
     "accesslog": "access_logfile",
     "errorlog": "error_logfile",
-    "access_log_format": "access_logformat",
     "loglevel": "log_level",
     "logconfig": "log_config",
     "raw_env": "env",
     "proc_name": "name",
+    "preload_app": "preload",
 }
 
 # Either without a counterpart, or what this server does in its own way.
@@ -29,7 +29,7 @@ _IGNORED = frozenset(
     after_request check_config child_exit config daemon dirty_exit dogstatsd_tags
     disable_redirect_access_to_syslog enable_stdio_inheritance forwarder_headers initgroups
     logconfig_dict logconfig_json logger_class nworkers_changed on_exit on_reload on_starting paste
-    post_fork post_request post_worker_init pre_exec pre_fork pre_request preload_app print_config
+    post_fork post_request post_worker_init pre_exec pre_fork pre_request print_config
     pythonpath reload reload_engine reload_extra_files reuse_port secure_scheme_headers sendfile spew
     statsd_host statsd_prefix strip_header_spaces syslog syslog_addr syslog_facility syslog_prefix
     tmp_upload_dir when_ready worker_abort worker_exit worker_int worker_tmp_dir
@@ -88,6 +88,8 @@ def refuse(name: str) -> None:
 def _value(name: str, value: Any) -> Any:
     if name == "umask" and isinstance(value, int):
         return f"{value:03o}"
+    if name == "preload_app":
+        return bool(value)
     if name == "proxy_protocol" and isinstance(value, bool):
         return "auto" if value else "off"
     if name in {"user", "group"}:

@@ -79,6 +79,17 @@ class BrokerView(msgspec.Struct, kw_only=True):
     """Messages that did not."""
 
 
+class TemplateView(msgspec.Struct, kw_only=True):
+    """The process that workers are forked from."""
+
+    pid: int | None
+    """None: there is none now, or never; workers load the application for themselves."""
+    why: str
+    """Why there is none, or none that is ready; "" if it is."""
+    rss: int
+    """Resident octets; most of them are the workers' too."""
+
+
 class Snapshot(msgspec.Struct, kw_only=True):
     """A server."""
 
@@ -102,6 +113,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Seconds that 99 % of the requests had waited for a worker at most."""
     connections: dict[str, int]
     """By where they are: running, idle, parked, waiting, lingering."""
+    template: TemplateView | None
+    """None with --no-preload."""
     counters: dict[str, int]
     """Of the dispatcher, since the start."""
     is_full: bool

@@ -30,7 +30,9 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def is_switch(self) -> bool:
         """Whether the setting is on or off."""
-        return isinstance(plain(self.type), msgspec.inspect.BoolType)
+        kind = plain(self.type)
+        kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+        return any(isinstance(one, msgspec.inspect.BoolType) for one in kinds)
 
     @property
     def is_repeatable(self) -> bool:

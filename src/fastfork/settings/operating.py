@@ -46,6 +46,14 @@ class Settings(Serving, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra={"metavar": "POLICY"},
         ),
     ] = "drop-oldest"
+    preload: Annotated[
+        bool | None,
+        Meta(
+            description="import the application once, in a process that all workers are forked from, so that"
+            " they start in milliseconds and share its memory; without it each worker imports for itself"
+            " (default: with it, unless the import leaves threads, connections or an event loop)",
+        ),
+    ] = None
     chdir: Annotated[
         str | None,
         Meta(

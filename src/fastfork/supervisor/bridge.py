@@ -63,6 +63,11 @@ class Bridge:
         """How the broker is; None if there is none."""
         return None if self._settings.bus == "local" else self._view
 
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one."""
+        return self._pid
+
     def next_look(self) -> float | None:
         """Return when to look, or None."""
         return self._due

@@ -13,7 +13,7 @@ import msgspec
 
 from fastfork._native.dispatcher import HISTOGRAM_ENDS
 from fastfork._version import __version__
-from fastfork.metrics.snapshot import SlotView, Snapshot, Times
+from fastfork.metrics.snapshot import SlotView, Snapshot, TemplateView, Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
     from fastfork.supervisor.spawn import Worker
+    from fastfork.supervisor.template import Template
     from fastfork.worker.logs import Logs
 
 _BUSY_US = 2000
@@ -72,6 +73,7 @@ class Census:
         logs: Logs,
         state: Callable[[], str],
         broker: Callable[[], BrokerView | None],
+        template: Callable[[], Template | None],
     ) -> None:
         self._settings = settings
         self._name = name
@@ -81,6 +83,7 @@ class Census:
         self._logs = logs
         self._state = state
         self._broker = broker
+        self._template = template
         self._began = time.monotonic()
         self._marks: dict[int, _Mark] = {}
         """By pid; 0 is the server as a whole."""
@@ -112,6 +115,7 @@ class Census:
             p99=window.took.percentile(0.99, HISTOGRAM_ENDS),
             waited_p99=window.waited.percentile(0.99, HISTOGRAM_ENDS),
             connections=_connections(stats, slots),
+            template=_look_at_template(self._template()),
             counters={name: stats[name] for name in _COUNTERS},
             is_full=bool(stats["full"]),
             refusals={k: n for k, n in self._dispatcher.refusals().items() if n},
@@ -200,6 +204,13 @@ def _state_of(worker: Worker | None, lanes: Sequence[dict[str, int]]) -> str:
     if any(lane["busy_us"] >= _BUSY_US for lane in lanes):
         return "busy"
     return "ready"
+
+
+def _look_at_template(template: Template | None) -> TemplateView | None:
+    if template is None:
+        return None
+    rss = _usage(template.pid)[1] if template.pid is not None else 0
+    return TemplateView(pid=template.pid, why=template.why, rss=rss)
 
 
 def _connections(stats: dict[str, int], slots: Sequence[SlotView]) -> dict[str, int]:

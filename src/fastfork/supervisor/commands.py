@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.census import Census
     from fastfork.supervisor.dumps import Dumps
     from fastfork.supervisor.slots import Slot
+    from fastfork.supervisor.template import Template
 
     Relieve = Callable[[Slot, Callable[[str | None], None]], None]
     Reload = Callable[[str, Callable[[str | None], None]], None]
@@ -38,6 +39,7 @@ class Commands:
         census: Census,
         slots: Sequence[Slot],
         dumps: Dumps,
+        template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
         stop: Callable[[str], None],
@@ -47,6 +49,7 @@ class Commands:
         self._census = census
         self._slots = slots
         self._dumps = dumps
+        self._template = template
         self._relieve = relieve
         self._reload = reload
         self._stop = stop
@@ -88,9 +91,11 @@ class Commands:
 
     def _dump(self, call: Call) -> None:
         slot = self._slot(call.argument("slot", int))
-        if slot.worker is None:
+        template = self._template()
+        process = slot.worker or (template if template and template.pid is not None else None)
+        if process is None:
             raise ControlError(f"slot {slot.number} has no worker now")
-        self._dumps.begin(call, slot.worker, slot=slot.number)
+        self._dumps.begin(call, process, slot=slot.number)
 
     def _end(self, call: Call) -> None:
         end = self._kill if call.argument("now", bool, default=False) else self._stop

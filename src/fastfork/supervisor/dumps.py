@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastfork.control.server import Call
     from fastfork.supervisor.spawn import Worker
+    from fastfork.supervisor.template import Template
 
 _QUIET = 0.05
 _WITHIN = 2.0
@@ -34,8 +35,8 @@ class Dumps:
         self._said = b""
         self._until: float | None = None
 
-    def begin(self, call: Call, worker: Worker, *, slot: int) -> None:
-        """Ask *worker*; *call* gets the answer. Raises ControlError."""
+    def begin(self, call: Call, worker: Worker | Template, *, slot: int) -> None:
+        """Ask *worker*, or the template of the next one; *call* gets the answer. Raises ControlError."""
         if self._call:
             raise ControlError("another dump is under way; try again")
         self.read()  # what came too late for an earlier one

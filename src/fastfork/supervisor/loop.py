@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from fastfork._native.dispatcher import MAIL, Dispatcher
+from fastfork._native.dispatcher import MAIL, Dispatcher, adopt_orphans
 from fastfork._version import __version__
 from fastfork.bus.master import open_post
 from fastfork.supervisor import words
@@ -23,6 +23,7 @@ from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.rotation import Rotation
 from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of, newest
+from fastfork.supervisor.spawn import children
 from fastfork.supervisor.staff import Staff
 from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.systemd import Notifier, take_sockets
@@ -116,10 +117,14 @@ class Master:
                 listeners=self._listeners,
                 logs=self._logs,
                 keep_fds=self._keep_fds,
+                others=self._other_children,
                 on_open=self._on_open,
                 watch=self._watch,
                 unwatch=self._unwatch,
             )
+            # Workers that a template forks lose their parent at once, and become ours.
+            self._children_before = children()
+            stack.callback(adopt_orphans, adopt_orphans(on=True))
             self._watch(self._inbox.fd, self._on_signals)
             self._steering = stack.enter_context(self._open_steering())
             stack.callback(self._staff.end)
@@ -162,7 +167,7 @@ class Master:
             self._log.warning(words.shortage(*shortage))
         self._bridge.look()
         self._staff.look()
-        if self._rotation.look(worker.pid for _, worker in self._staff.everyone()):
+        if self._rotation.look(self._staff.pids()):
             self._reopen_logs()
         self._steering.dumps.look()
         self._notifier.look()
@@ -198,6 +203,7 @@ class Master:
             logs=self._logs,
             state=self._state,
             broker=lambda: self._bridge.view,
+            template=lambda: self._staff.template,
             relieve=self._staff.reliefs.relieve,
             reload=self._reload,
             stop=self._stop,
@@ -272,12 +278,15 @@ class Master:
     def _reopen_logs(self) -> None:
         self._logs.reopen()
         self._give_logs()
-        for _, worker in self._staff.everyone():
-            worker.kill(signal.SIGUSR1)
+        self._staff.reopen_logs()
         self._bridge.kill(signal.SIGUSR1)
 
     def _give_logs(self) -> None:
         self._identity.give(file.fd for file in self._logs.files if file.path is not None)
+
+    def _other_children(self) -> set[int]:
+        bridge = self._bridge.pid
+        return self._children_before if bridge is None else self._children_before | {bridge}
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from fastfork.log import Log
     from fastfork.supervisor.relief import Reliefs, Tell
     from fastfork.supervisor.slots import Slot
+    from fastfork.supervisor.template import Template
 
 _WORKERS = frozenset(
     (
-        *("app", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
+        *("app", "preload", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
         *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
         *("body_timeout", "write_timeout", "min_rate"),
         *("ws_max_size", "ws_ping_interval", "ws_ping_timeout", "ws_per_message_deflate"),
@@ -45,11 +47,19 @@ class Generation(NamedTuple):
     settings: Settings
     proxies: Proxies
     identity: Identity
+    template: Template | None = None
+    """What workers are forked from, if they don't load the application for themselves."""
 
 
 def generation_of(settings: Settings, *, number: int) -> Generation:
     """Return what *settings* make of workers. Raises ConfigError."""
     return Generation(number, settings, proxies_of(settings), identity_of(settings))
+
+
+def end_template(generation: Generation) -> None:
+    """Fork nobody any more from what *generation* has imported."""
+    if generation.template is not None:
+        generation.template.end()
 
 
 def fresh_settings(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
@@ -61,6 +71,7 @@ def fresh_settings(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
 
 class _Reload(NamedTuple):
     tell: Tell
+    fresh: Generation
     old: Generation
     before: Surroundings
     """Where the old generation was made."""
@@ -76,6 +87,7 @@ class Reloads:
         source: tuple[Start, Callable[[], Settings] | None],
         slots: Sequence[Slot],
         reliefs: Reliefs,
+        template_of: Callable[[Generation], Template | None],
         log: Log,
     ) -> None:
         """*source* is how the server was started, and gives the settings as they would be now."""
@@ -84,6 +96,7 @@ class Reloads:
         self._start, self._read = source
         self._slots = slots
         self._reliefs = reliefs
+        self._template_of = template_of
         self._log = log
         self._running: _Reload | None = None
 
@@ -106,11 +119,26 @@ class Reloads:
         if self._running is not None:
             # It may still fail: then all goes back to the last generation that was whole.
             before.close()
-            superseded, old, before = self._running
+            superseded, given_up, old, before = self._running
+            end_template(given_up)
             superseded("a newer reload took its place")
-        reload = self._running = _Reload(tell, old, before)
-        self.generation = fresh
+            self.generation = old
+        fresh = fresh._replace(template=self._template_of(fresh))
+        reload = self._running = _Reload(tell, fresh, old, before)
         self._reliefs.give_up()
+        if fresh.template is None:
+            self._use(reload, None)
+        else:
+            fresh.template.begin(partial(self._use, reload))
+
+    def _use(self, reload: _Reload, error: FastforkError | None) -> None:
+        """Make workers of what is new: its template is ready, or can't be."""
+        if reload is not self._running or not self._reliefs.is_on:
+            return
+        if error is not None:
+            self._fail(reload, str(error))
+            return
+        self.generation = reload.fresh
         self._next(reload, list(self._slots))
 
     def _renew(self) -> tuple[Generation, list[str]]:
@@ -151,12 +179,14 @@ class Reloads:
     def _succeed(self, reload: _Reload) -> None:
         self._running = None
         reload.before.close()
+        end_template(reload.old)
         self._log.info(f"reloaded: generation {self.generation.number} serves")
         reload.tell(None)
 
     def _fail(self, reload: _Reload, failure: str) -> None:
         self._running = None
         self.generation = reload.old
+        end_template(reload.fresh)
         reload.before.restore()
         reload.before.close()
         self._told(failure, reload.tell)

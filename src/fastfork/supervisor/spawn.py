@@ -13,7 +13,7 @@ from fastfork.supervisor.signals import hold_back, let_through
 from fastfork.worker.main import READY, be_worker
 
 if TYPE_CHECKING:
-    from fastfork.worker.main import Job
+    from fastfork.worker.main import Job, Place
 
 _ERRORS = {error.exit_code: error for error in (AppImportError, AppNotFound)}
 
@@ -55,10 +55,7 @@ class Worker:
 
     def refusal(self) -> FastforkError | None:
         """Return why the worker could not serve, if it said so."""
-        code, newline, text = self._said.decode("utf-8", "replace").partition("\n")
-        if not newline:
-            return None
-        return _ERRORS.get(int(code), StartError)(text)
+        return refusal_of(self._said)
 
     def memory(self) -> int:
         """Return the resident octets of the process, 0 when it has ended."""
@@ -79,6 +76,14 @@ class Worker:
         os.kill(self.pid, number)
 
 
+def refusal_of(said: bytes) -> FastforkError | None:
+    """Return why a process could not start, if that is what it *said*."""
+    code, newline, text = said.decode("utf-8", "replace").partition("\n")
+    if not newline or not code.isdecimal():
+        return None
+    return _ERRORS.get(int(code), StartError)(text)
+
+
 class DiedAtStart(StartError):
     """A worker died before its verdict: something in the application's import killed it."""
 
@@ -90,27 +95,28 @@ def chance() -> float:
     return int.from_bytes(os.urandom(4), "big") / 2**32
 
 
-def spawn(job: Job) -> Worker:
-    """Fork a worker for *job*. Raises OSError."""
+def spawn(job: Job, place: Place) -> Worker:
+    """Fork a worker that loads the application for itself. Raises OSError."""
     verdict, said = os.pipe()
     os.set_blocking(verdict, False)
     mask = hold_back()
     try:
         pid = os.fork()
         if pid == 0:
-            be_worker(job, verdict=said)
-        lanes = tuple(seat.lane for seat in job.seats)
-        return Worker(pid, lanes=lanes, pidfd=_open_pidfd(pid), verdict=verdict)
+            be_worker(job, place, verdict=said)
+        lanes = tuple(seat.lane for seat in place.seats)
+        return Worker(pid, lanes=lanes, pidfd=open_pidfd(pid), verdict=verdict)
     except OSError:
         os.close(verdict)
         raise
     finally:
         let_through(mask)
-        for fd in (said, *job.pipes):
+        for fd in (said, *place.pipes):
             os.close(fd)
 
 
-def _open_pidfd(pid: int) -> int:
+def open_pidfd(pid: int) -> int:
+    """Return a pidfd of a child; raise OSError, with the child gone, if there can be none."""
     try:
         return os.pidfd_open(pid)
     except OSError:
@@ -119,14 +125,22 @@ def _open_pidfd(pid: int) -> int:
         raise
 
 
-def reap_strangers(own: set[int]) -> None:
-    """Collect the orphans that a process 1 inherits from its container; *own* children are left alone."""
-    if os.getpid() != 1:
-        return
-    # Peek first: a status of our own workers is taken where their pidfds are watched.
-    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+def children() -> set[int]:
+    """Return the children of this process, as far as the kernel tells."""
     try:
-        while (ended := os.waitid(os.P_ALL, 0, options)) and ended.si_pid not in own:
-            os.waitpid(ended.si_pid, 0)
-    except ChildProcessError:
-        pass  # there is nobody left, not even a worker
+        with open(f"/proc/self/task/{os.getpid()}/children") as listed:
+            return set(map(int, listed.read().split()))
+    except OSError:
+        return set()
+
+
+def reap_strangers(own: set[int]) -> None:
+    """Collect the orphans that this process inherits; *own* children are left alone.
+
+    They are what workers leave behind, and as process 1 also what its container does.
+    """
+    for pid in children() - own:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass  # a thread of somebody else's making has collected it

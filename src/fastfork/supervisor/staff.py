@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from fastfork.supervisor.reload import Reloads, generation_of
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.slots import Slot
 from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
+from fastfork.supervisor.template import Template
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
-from fastfork.worker.main import Job
+from fastfork.worker.main import Job, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fastfork.interface import Handler
     from fastfork.settings import Settings
     from fastfork.supervisor.listeners import Listener
+    from fastfork.supervisor.reload import Generation
     from fastfork.worker.logs import Logs
 
 _SWIFT = 1.0
@@ -48,11 +51,12 @@ class Staff:
         listeners: Sequence[Listener],
         logs: Logs,
         keep_fds: frozenset[int],
+        others: Callable[[], set[int]],
         on_open: Callable[[], None],
         watch: Watch,
         unwatch: Callable[[int], None],
     ) -> None:
-        """*on_open* is called when all workers of the first start are ready."""
+        """*others* are children that are no workers; *on_open* is called when all first workers are ready."""
         self._settings = settings
         self._load = load
         self._dispatcher = dispatcher
@@ -60,6 +64,7 @@ class Staff:
         self._logs = logs
         self._log = logs.error
         self._keep_fds = keep_fds
+        self._others = others
         self._on_open = on_open
         self._watch = watch
         self._unwatch = unwatch
@@ -67,6 +72,7 @@ class Staff:
         self._timeouts = TimeOuts(dispatcher, graceful_timeout=settings.graceful_timeout)
         self._workers = 0
         self._dump_fd = -1
+        self._templates: list[Template] = []
         self.slots: list[Slot] = []
         self.refusal: FastforkError | None = None
         """Why the first start failed, if it did."""
@@ -83,7 +89,12 @@ class Staff:
         )
         first = generation_of(settings, number=1)
         self.reloads = Reloads(
-            first, source=source, slots=self.slots, reliefs=self.reliefs, log=self._log
+            first,
+            source=source,
+            slots=self.slots,
+            reliefs=self.reliefs,
+            template_of=self._template_of,
+            log=self._log,
         )
 
     def begin(self, *, workers: int, dump_fd: int) -> None:
@@ -95,12 +106,32 @@ class Staff:
         # By turns: consecutive connections go to different workers, then to their next threads.
         lanes = [[self._dispatcher.lease(slot=n) for n in numbers] for _ in threads]
         for number, own in enumerate(zip(*lanes, strict=True)):
-            slot = Slot(number, lanes=own)
-            self.slots.append(slot)
+            self.slots.append(Slot(number, lanes=own))
+        first = self.reloads.generation
+        first = self.reloads.generation = first._replace(template=self._template_of(first))
+        if first.template is None:
+            self._fill(None)
+        else:
+            first.template.begin(self._fill)
+
+    def _fill(self, error: FastforkError | None) -> None:
+        """Fork the first worker of each slot, unless their template can't be."""
+        if self.is_stopping:
+            return
+        if error is not None:
+            self.refusal = error
+            self.stop()
+            return
+        for slot in self.slots:
             try:
-                slot.worker = self._fork(slot, own)
-            except OSError as error:
-                raise StartError(f"can't fork worker {number}: {error.strerror}") from None
+                slot.worker = self._fork(slot, slot.lanes)
+            except OSError as why:
+                raise StartError(f"can't fork worker {slot.number}: {why.strerror}") from None
+
+    @property
+    def template(self) -> Template | None:
+        """What workers are forked from now, if there is such a thing."""
+        return self.reloads.generation.template
 
     def everyone(self) -> Iterator[tuple[Slot, Worker]]:
         """Give every worker there is, with its slot."""
@@ -115,10 +146,14 @@ class Staff:
         times = [slot.due for slot in self.slots]
         times += [worker.deadline for _, worker in self.everyone()]
         times += [self.reliefs.next_look(), self._timeouts.next_look()]
+        times += [template.next_look() for template in self._templates]
         return min((at for at in times if at is not None), default=None)
 
     def look(self) -> None:
         """Start whom it is time to start; end whom it is time to end."""
+        self._templates = [one for one in self._templates if one.pid is not None or not one.is_over]
+        for template in self._templates:
+            template.look()
         now = time.monotonic()
         for slot in self.slots:
             if slot.due is not None and slot.due <= now:
@@ -140,6 +175,8 @@ class Staff:
         self.reliefs.end()
         for slot in self.slots:
             slot.due = None
+        for template in self._templates:
+            template.end()
 
     def kill(self, why: str = "") -> None:
         """Kill everyone, and log *why* if that is worth a line."""
@@ -147,8 +184,20 @@ class Staff:
             self._kill(slot, worker, why)
 
     def reap_strangers(self) -> None:
-        """Collect ended processes that are none of our workers."""
-        reap_strangers({worker.pid for _, worker in self.everyone()})
+        """Collect ended processes that are none of ours."""
+        reap_strangers(self.pids() | self._others())
+
+    def pids(self) -> set[int]:
+        """Return the processes that have the application, or will."""
+        found = {worker.pid for _, worker in self.everyone()}
+        return found | {one.pid for one in self._templates if one.pid is not None}
+
+    def reopen_logs(self) -> None:
+        """Let everyone go on in the files that stand at the paths now."""
+        for _, worker in self.everyone():
+            worker.kill(signal.SIGUSR1)
+        for template in self._templates:
+            template.kill(signal.SIGUSR1)
 
     def end(self) -> None:
         """Leave no process behind."""
@@ -156,17 +205,51 @@ class Staff:
         for _, worker in self.everyone():
             worker.kill()
             worker.bury()
+        for template in self._templates:
+            template.end()
+            template.bury()
 
     # --- from the fork to the verdict
 
     def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
         generation = self.reloads.generation
-        job = Job(
+        place = Place(
             slot=slot.number,
             workers=self._workers,
-            generation=generation.number,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
             pipes=self._dispatcher.join(lanes[0], slot=slot.number),
+        )
+        if generation.template and generation.template.is_ready:
+            worker = generation.template.fork(place)
+        else:
+            worker = spawn(self._job(generation), place)
+        worker.generation = generation.number
+        if generation.settings.boot_timeout:
+            worker.deadline = time.monotonic() + generation.settings.boot_timeout
+        slot.starts += 1
+        worker.term = term_of(self._settings, chance=chance())
+        self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
+        self._watch(worker.pidfd, partial(self._on_end, slot, worker))
+        return worker
+
+    def _template_of(self, generation: Generation) -> Template | None:
+        # What the caller of `fastfork.run` has, it has imported already.
+        if self._load is not None or generation.settings.preload is False:
+            return None
+        template = Template(
+            self._job(generation),
+            seat=self._dispatcher.seat(self.slots[0].lanes[0]),
+            workers=self._workers,
+            watch=self._watch,
+            unwatch=self._unwatch,
+            log=self._log,
+        )
+        self._templates.append(template)
+        return template
+
+    def _job(self, generation: Generation) -> Job:
+        return Job(
+            generation=generation.number,
             load=self._load,
             settings=generation.settings,
             servers=tuple(listener.server for listener in self._listeners),
@@ -177,15 +260,6 @@ class Staff:
             dump_fd=self._dump_fd,
             keep_fds=self._keep_fds,
         )
-        worker = spawn(job)
-        worker.generation = generation.number
-        if generation.settings.boot_timeout:
-            worker.deadline = time.monotonic() + generation.settings.boot_timeout
-        slot.starts += 1
-        worker.term = term_of(self._settings, chance=chance())
-        self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
-        self._watch(worker.pidfd, partial(self._on_end, slot, worker))
-        return worker
 
     def _refill(self, slot: Slot) -> None:
         slot.due = None
@@ -280,7 +354,7 @@ class Staff:
             f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
             f" {words.cause_of(status)}"
         )
-        self.is_stopping = True
+        self.stop()
         self.kill()
 
     def _kill(self, slot: Slot, worker: Worker, why: str) -> None:

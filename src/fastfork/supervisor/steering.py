@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.commands import Relieve, Reload
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
+    from fastfork.supervisor.template import Template
     from fastfork.worker.logs import Logs
 
 
@@ -38,6 +39,7 @@ class Steering:
         logs: Logs,
         state: Callable[[], str],
         broker: Callable[[], BrokerView | None],
+        template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
         stop: Callable[[str], None],
@@ -56,11 +58,13 @@ class Steering:
             logs=logs,
             state=state,
             broker=broker,
+            template=template,
         )
         self._commands = Commands(
             census=self._census,
             slots=slots,
             dumps=self.dumps,
+            template=template,
             relieve=relieve,
             reload=reload,
             stop=stop,

@@ -1,7 +1,8 @@
 """The life of a worker: drop what is the master's, load the application, say so, serve, leave.
 
-The first half is the dangerous one: a fresh worker is a copy of the master, with every connection of every
-client open and the master's call stack below it. So descriptors go first, and `leave` is the only way out.
+The first half is the dangerous one: a process fresh from the master is a copy of it, with every connection of
+every client open and the master's call stack below it. So descriptors go first, and `leave` is the only way
+out. A worker that is forked from a template (`worker.template`) has that half behind it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import msgspec
 from fastfork import bus, hooks
 from fastfork._native import cells, wsgi
 from fastfork._native.bus import Link
-from fastfork._native.lane import Lane
+from fastfork._native.lane import Lane, name_process
 from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
 from fastfork.errors import FastforkError
@@ -64,17 +65,10 @@ _MASTERS_SIGNALS = (
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the master tells a worker; it crosses the fork as it is."""
+    """What the master tells all workers of a generation; it crosses the fork as it is."""
 
-    slot: int
-    workers: int
-    """How many there are."""
     generation: int
     """1, and one more with each reload."""
-    seats: tuple[Seat, ...]
-    """One for each thread."""
-    pipes: tuple[int, ...]
-    """Our ends of the bus, as `Dispatcher.join` gives them."""
     load: Callable[[], Handler] | None
     """None: import what the settings name."""
     settings: Settings
@@ -89,37 +83,78 @@ class Job(msgspec.Struct, frozen=True):
     """Descriptors of the caller that the application may be using."""
 
 
-def be_worker(job: Job, *, verdict: int) -> NoReturn:
-    """Serve as *job* says, having told *verdict* whether that is possible, then end the process."""
+class Place(msgspec.Struct, frozen=True):
+    """What one worker has for itself."""
+
+    slot: int
+    workers: int
+    """How many there are."""
+    seats: tuple[Seat, ...]
+    """One for each thread."""
+    pipes: tuple[int, ...]
+    """Our ends of the bus, as `Dispatcher.join` gives them."""
+
+    @property
+    def fds(self) -> set[int]:
+        """What must stay open for it."""
+        return {fd for seat in self.seats for fd in seat.fds} | {*self.pipes}
+
+
+def be_worker(job: Job, place: Place, *, verdict: int, handler: Handler | None = None) -> NoReturn:
+    """Serve as *job* says, having told *verdict* whether that is possible, then end the process.
+
+    With a *handler* that was loaded before the fork, this process was forked from a template.
+    """
     status = 1
     try:
-        _drop_masters(job, verdict=verdict)
-        status = _work(job, verdict=verdict)
+        if handler is None:
+            drop_masters(job, keep=place.fds | {verdict})
+        else:
+            reseed()
+        take_slot(place.slot, workers=place.workers)
+        name_process(f"ff-worker-{place.slot}")
+        cells.sit(place.seats[0].lane)
+        status = _work(job, place, verdict=verdict, handler=handler)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
     except BaseException as error:
-        job.logs.error.error(_told("the worker failed", error))
+        job.logs.error.error(in_full("the worker failed", error))
     finally:
         _leave(status, within=job.settings.graceful_timeout)
 
 
-def _work(job: Job, *, verdict: int) -> int:
-    job.logs.adopt()
-    here = _join_bus(job)
+def refusal(error: FastforkError) -> bytes:
+    """Return what the master is told of *error*."""
+    return f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")[:_VERDICT_ROOM]
+
+
+def reseed() -> None:
+    """Let random numbers differ from those of the other forks; the standard library's do already."""
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()
+
+
+def load_handler(job: Job) -> Handler:
+    """Become who *job* says and return its application. Raises FastforkError."""
+    job.identity.take()
+    return job.load() if job.load else load(job.settings.app, interface=job.settings.interface)
+
+
+def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> int:
+    here = _join_bus(job, place)
     try:
-        job.identity.take()
-        handler = (
-            job.load() if job.load else load(job.settings.app, interface=job.settings.interface)
-        )
-        _begin(job)
-        lanes = [_sit_down(job, seat) for seat in job.seats]
+        if handler is None:
+            handler = load_handler(job)
+        _begin(job, slot=place.slot)
+        lanes = [_sit_down(job, seat) for seat in place.seats]
     except FastforkError as error:
-        told = f"{error.exit_code}\n{error}".encode("utf-8", "backslashreplace")
-        _say(verdict, told[:_VERDICT_ROOM])
+        _say(verdict, refusal(error))
         return error.exit_code
     gc.freeze()
     within = job.settings.graceful_timeout
-    crew = Crew(lanes, partial(_serve, job, handler), leave=partial(_leave, 0, within=within))
+    crew = Crew(
+        lanes, partial(_serve, job, place, handler), leave=partial(_leave, 0, within=within)
+    )
     os.register_at_fork(after_in_child=crew.detach)
     signal.signal(signal.SIGTERM, lambda number, frame: crew.leave())
     # A signal that comes just before the lane waits would be seen only after its next event.
@@ -131,39 +166,39 @@ def _work(job: Job, *, verdict: int) -> int:
     _say(verdict, READY)
     os.close(verdict)
     log_error = partial(_log_error, job)
-    hooks.on_ready.run_each(job.slot, on_error=log_error)
+    hooks.on_ready.run_each(place.slot, on_error=log_error)
     own = os.getpid()
     crew.serve()
     if os.getpid() == own:  # not in a child that the application forked
-        hooks.on_worker_stop.run_each(job.slot, on_error=log_error)
+        hooks.on_worker_stop.run_each(place.slot, on_error=log_error)
     here.close(within=within)
     return 0
 
 
-def _begin(job: Job) -> None:
+def _begin(job: Job, *, slot: int) -> None:
     own = os.getpid()
 
     def end() -> None:
         if os.getpid() == own:
-            hooks.on_exit.run_each(job.slot, on_error=partial(_log_error, job))
+            hooks.on_exit.run_each(slot, on_error=partial(_log_error, job))
 
     try:
-        hooks.on_worker_start.run(job.slot)
+        hooks.on_worker_start.run(slot)
         if job.generation > 1:
-            hooks.on_reload.run(job.slot)
+            hooks.on_reload.run(slot)
     except (Exception, SystemExit) as error:
         raise failed("a hook of the application", error) from None
     atexit.register(end)
 
 
 def _log_error(job: Job, what: str, error: BaseException | None) -> None:
-    job.logs.error.error(_told(escape(what), error))
+    job.logs.error.error(in_full(escape(what), error))
 
 
-def _join_bus(job: Job) -> Worker:
+def _join_bus(job: Job, place: Place) -> Worker:
     settings = job.settings
     here = Worker(
-        Link(job.pipes, limit=settings.bus_queue, overflow=settings.bus_overflow),
+        Link(place.pipes, limit=settings.bus_queue, overflow=settings.bus_overflow),
         bus.handlers_of(master=False),
         is_patient=settings.bus_overflow == "block",
         on_error=partial(_log_error, job),
@@ -173,7 +208,7 @@ def _join_bus(job: Job) -> Worker:
     return here
 
 
-def _serve(job: Job, handler: Handler, lane: Lane) -> None:
+def _serve(job: Job, place: Place, handler: Handler, lane: Lane) -> None:
     log, access = job.logs.error, job.logs.access
     wsgi.serve(
         lane,
@@ -181,7 +216,7 @@ def _serve(job: Job, handler: Handler, lane: Lane) -> None:
         servers=job.servers,
         errors=cast("TextIO", ErrorStream(log.file)),
         on_error=partial(_log_error, job),
-        access_log=access.lines_of(lane, slot=job.slot) if access else None,
+        access_log=access.lines_of(lane, slot=place.slot) if access else None,
         root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
         multithread=job.settings.threads != 1,
@@ -222,11 +257,12 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
     )
 
 
-def _drop_masters(job: Job, *, verdict: int) -> None:
-    ours = {fd for seat in job.seats for fd in seat.fds} | {*job.pipes}
+def drop_masters(job: Job, *, keep: set[int]) -> None:
+    """Let go of what was the master's, but for the descriptors to *keep*, and take up the logs."""
+    ours = {*keep}
     if job.settings.dispatch == "shared":
         ours.update(job.listeners)
-    close_all_but({0, 1, 2, verdict, job.dump_fd, *job.keep_fds} | ours | job.logs.fds)
+    close_all_but({0, 1, 2, job.dump_fd, *job.keep_fds} | ours | job.logs.fds)
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
@@ -244,19 +280,19 @@ def _drop_masters(job: Job, *, verdict: int) -> None:
     # A core dump would delay the news of a death by seconds.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     atexit._clear()
-    take_slot(job.slot, workers=job.workers)
     if job.settings.bus != "local":
         take_broker(job.settings.bus, job.settings.bus_channel or job.settings.app)
-    cells.sit(job.seats[0].lane)
+    job.logs.adopt()
 
 
-def _told(what: str, error: BaseException | None) -> str:
+def in_full(what: str, error: BaseException | None) -> str:
+    """Return *what* happened, with the frames of the application in *error*."""
     if error is None:
         return what
     from traceback import format_exception
 
-    told = format_exception(type(error), error, users_frames(error.__traceback__))
-    return f"{what}\n{''.join(told).rstrip()}"
+    lines = format_exception(type(error), error, users_frames(error.__traceback__))
+    return f"{what}\n{''.join(lines).rstrip()}"
 
 
 def _end_within(seconds: float) -> None:

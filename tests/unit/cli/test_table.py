@@ -42,6 +42,7 @@ STATUS: dict[str, Any] = {
     "connections": {"running": 1, "at_workers": 2},
     "lines_lost": 0,
     "broker": None,
+    "template": None,
     "slots": [VIEW],
 }
 
@@ -80,6 +81,18 @@ def test_status_is_a_table_with_the_last_ends_below() -> None:
 
 def test_lost_lines_of_the_log_are_told() -> None:
     assert lines_of({**STATUS, "lines_lost": 3})[-1] == "3 log lines lost"
+
+
+def test_template_is_told_with_its_state() -> None:
+    there = {"pid": 7, "why": "", "rss": 20 << 20}
+    gone = {"pid": None, "why": "importing shop:app left 1 event loop", "rss": 0}
+
+    told = [lines_of({**STATUS, "template": one})[4] for one in (there, gone)]
+
+    assert told == [
+        "template: pid 7, ready, 20M resident",
+        "template: none, workers import for themselves: importing shop:app left 1 event loop",
+    ]
 
 
 def test_broker_is_told_with_its_state() -> None:
