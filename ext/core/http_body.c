@@ -78,10 +78,10 @@ static int read_ext_end(struct ff_http_body *body, uint8_t c)
     return go(body, c == ';' ? EXT_NAME_FIRST : SIZE_LF);
 }
 
-/* RFC 9110 5.6.4 without obs-text, which no extension in use needs. */
+/* RFC 9110 5.6.4 */
 static int read_ext_quoted(struct ff_http_body *body, uint8_t c)
 {
-    if (!ff_http_is_octet(c, FF_OCTET_VALUE) || c > 0x7e)
+    if (!ff_http_is_octet(c, FF_OCTET_VALUE))
         return 400;
     if (body->state == EXT_QUOTED_PAIR)
         return go(body, EXT_QUOTED);
