@@ -59,7 +59,7 @@ def read(octets: bytes, cuts: Sequence[int] = (), *, scalar: bool = False) -> Re
     )  # fmt: skip
     if verdict != DONE:
         return verdict
-    return _unpack(out[: length.value])
+    return _unpack(ctypes.string_at(out, length.value))
 
 
 def _unpack(octets: bytes) -> Read:
