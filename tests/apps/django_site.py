@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import (
     FileResponse,
@@ -81,3 +82,4 @@ urlpatterns = [
 ]
 
 app = get_wsgi_application()
+asgi = get_asgi_application()

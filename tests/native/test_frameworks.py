@@ -7,22 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from fastfork.interface import SERVED
 from fix_server import APPS, Serve, Server
 from fix_wire import Connect, get, post
 
-SITES = ["flask_site", "django_site", "bottle_site"]
+SITES = ["flask_site:app", "django_site:app", "bottle_site:app"]
+if "asgi" in SERVED:
+    SITES += ["django_site:asgi", "starlette_site:app", "fastapi_site:app", "quart_site:app"]
 
 
 @pytest.fixture(scope="module", params=SITES)
 def site(request: pytest.FixtureRequest, shared: Serve) -> Server:
     """Give each site."""
-    return shared(f"{request.param}:app")
+    return shared(request.param)
 
 
 @pytest.fixture(scope="module", params=SITES)
 def site_file(request: pytest.FixtureRequest, shared: Serve) -> tuple[Server, bytes]:
     """Give each site, and the file that it is."""
-    return shared(f"{request.param}:app"), Path(APPS, f"{request.param}.py").read_bytes()
+    file = request.param.partition(":")[0] + ".py"
+    return shared(request.param), Path(APPS, file).read_bytes()
 
 
 def multipart(name: str, content: bytes) -> tuple[str, bytes]:
@@ -73,7 +77,7 @@ def test_stream_arrives(site: Server, connect: Connect) -> None:
 
 
 def test_cookies_go_both_ways(site: Server, connect: Connect) -> None:
-    request = get("/cookies", "Cookie: a=1; b=2", "Cookie: c=3")
+    request = get("/cookies", "Cookie: a=1; b=2; c=3")
 
     response = connect(site).send(request).read_response()
 
