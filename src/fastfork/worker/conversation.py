@@ -8,6 +8,7 @@ application refuses; *upgrade* answers 101 with the fields it gets and opens a `
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastfork.worker.websocket import FAILED, LOST, NORMAL, RESTART, Options, WebSocket
@@ -24,6 +25,9 @@ _PATIENCE = 5.0
 
 _HEAVY, _LIGHT = 1 << 20, 1 << 18
 """With so much unread by the application the client is not read on; it is again with so little."""
+
+_NAME, _BREAK = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(rb"[\r\n\0]")
+_OURS = (b"connection", b"content-length", b"transfer-encoding", b"upgrade")
 
 _HTTP = {
     "websocket.http.response.start": "http.response.start",
@@ -94,7 +98,7 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
         self._has_closed = False
         """Whether the application has sent websocket.close."""
-        self._is_draining = False
+        self._is_leaving = False
         self._is_listening = True
         self._room: asyncio.Future[None] | None = None
         """Comes when the client has taken what we said without being asked, as pongs."""
@@ -154,9 +158,9 @@ class Conversation:
                 self._listen()
         self._news.set()
 
-    def drain(self) -> None:
-        """Close, as this server stops or its worker is relieved; one that is not accepted yet, once it is."""
-        self._is_draining = True
+    def leave(self) -> None:
+        """Close, as this worker ends; one that is not accepted yet, once it is."""
+        self._is_leaving = True
         if self._socket is not None:
             self._close(RESTART, "the server restarts")
 
@@ -206,8 +210,8 @@ class Conversation:
         socket = WebSocket(self._headers, self._options)
         self._tunnel = self._upgrade([*socket.fields, *fields], self)
         self._socket = socket
-        if self._is_draining:
-            self.drain()
+        if self._is_leaving:
+            self.leave()
         else:
             self._beat()
 
@@ -309,6 +313,8 @@ def _field(field: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     name, value = field
     if not isinstance(name, bytes) or not isinstance(value, bytes):
         raise TypeError(f"a header must be a pair of bytes, not {field!r}")
-    if name.lower().startswith(b"sec-websocket-"):
+    if not _NAME.fullmatch(name) or _BREAK.search(value):
+        raise ValueError(f"a header must be a name and a value of one line, not {field!r}")
+    if name.lower() in _OURS or name.lower().startswith(b"sec-websocket-"):
         raise ValueError(f"the header {name.decode('latin-1')!r} is the server's to send")
     return name, value

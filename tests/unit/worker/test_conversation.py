@@ -173,6 +173,17 @@ def test_accept_says_subprotocol_and_headers() -> None:
         ({"subprotocol": "c"}, ValueError, "'c' was not offered; offered: a, b"),
         ({"headers": [("x", "y")]}, TypeError, r"a pair of bytes, not \('x', 'y'\)"),
         (
+            {"headers": [(b"x", b"y\r\nset-cookie: z")]},
+            ValueError,
+            r"value of one line, not \(b'x', b'y",
+        ),
+        ({"headers": [(b"x y", b"z")]}, ValueError, r"value of one line, not \(b'x y'"),
+        (
+            {"headers": [(b"Transfer-Encoding", b"chunked")]},
+            ValueError,
+            "'Transfer-Encoding' is the server's to send",
+        ),
+        (
             {"headers": [(b"Sec-WebSocket-Protocol", b"a")]},
             ValueError,
             "'Sec-WebSocket-Protocol' is the server's to send",
@@ -442,10 +453,10 @@ def test_client_that_answers_no_close_is_left(monkeypatch: pytest.MonkeyPatch) -
     on_stage(play)
 
 
-def test_drain_closes_with_1012() -> None:
+def test_worker_that_leaves_closes_with_1012() -> None:
     async def play(stage: Stage) -> None:
         await stage.accept()
-        stage.talk.drain()
+        stage.talk.leave()
         ((opcode, payload),) = stage.tunnel.sent()
         assert (opcode, close_code(payload)) == (CLOSE, 1012)
         assert (await stage.receive())["code"] == 1012
@@ -456,9 +467,9 @@ def test_drain_closes_with_1012() -> None:
     on_stage(play)
 
 
-def test_drain_before_accept_closes_once_it_is_accepted() -> None:
+def test_worker_that_leaves_before_accept_closes_behind_it() -> None:
     async def play(stage: Stage) -> None:
-        stage.talk.drain()
+        stage.talk.leave()
         await stage.accept()
         ((opcode, payload),) = stage.tunnel.sent()
         assert (opcode, close_code(payload)) == (CLOSE, 1012)
