@@ -41,6 +41,7 @@ from c_bus cimport (
     ff_link_free,
     ff_link_hear,
     ff_link_inbox,
+    ff_link_lose,
     ff_link_open,
     ff_link_room,
     ff_link_say,
@@ -178,6 +179,9 @@ cdef class Link:
             raise ValueError(f"a message has at most {FF_MESSAGE_MAX} octets")
         check(r)
         return True
+
+    def lose(self):
+        ff_link_lose(self.core)
 
     def wait_for_room(self):
         cdef int r

@@ -66,6 +66,7 @@ cdef extern from "link.h" nogil:
     int ff_link_say(
         ff_link *link, ff_frame *frame, const void *topic, const void *octets, size_t n, c_bool now
     )
+    void ff_link_lose(ff_link *link)
     int ff_link_room(ff_link *link, int timeout_ms)
     int ff_link_hear(ff_link *link)
     ff_inbox *ff_link_inbox(ff_link *link)

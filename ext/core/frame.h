@@ -24,6 +24,8 @@ enum ff_frame_kind {
     FF_FRAME_RESIGN,    /* it leads no more */
     /* from the hub to a worker */
     FF_FRAME_LEAD,
+    /* from a worker to the hub: `id` messages found no room in the worker */
+    FF_FRAME_DROPPED,
     FF_FRAME_KINDS
 };
 

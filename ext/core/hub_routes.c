@@ -348,6 +348,9 @@ bool ff_hub_route(struct ff_hub *h, struct ff_frame *f, const char *topic, const
         if (f->link == FF_HUB_BRIDGE)
             tell_names(h);
         return true;
+    case FF_FRAME_DROPPED:
+        h->dropped += f->id;
+        return true;
     default:
         if (f->kind != FF_FRAME_LEAD)
             stand(h, f->link, f->kind == FF_FRAME_CANDIDATE);

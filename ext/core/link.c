@@ -29,6 +29,7 @@ struct ff_link {
     pthread_mutex_t mutex; /* over what is said: */
     pthread_cond_t is_due;
     struct ff_outbox up;
+    uint64_t told; /* of `up.dropped` */
     int64_t wrote_us;
     bool is_gathering, is_blocked, is_over, is_started; /* blocked: the pipe was full */
     pthread_t thread;
@@ -97,10 +98,17 @@ void ff_link_free(struct ff_link *l)
 
 /* ---- to say something ---- */
 
-/* Writes what the pipe takes. With the lock. */
+/* Writes what the pipe takes, and then what found no room. With the lock. */
 static int write_out(struct ff_link *l)
 {
     int r = ff_outbox_write(&l->up, 0);
+    if (r == 0 && l->up.dropped > l->told) {
+        struct ff_frame f = {.kind = FF_FRAME_DROPPED, .id = (uint32_t)(l->up.dropped - l->told)};
+        l->told = l->up.dropped;
+        r = ff_outbox_add(&l->up, FF_OVERFLOW_BLOCK, &f, NULL, NULL, 0);
+        if (r == 0)
+            r = ff_outbox_write(&l->up, 0);
+    }
     l->is_blocked = r == -EAGAIN;
     return r;
 }
@@ -206,6 +214,15 @@ int ff_link_say(struct ff_link *l, struct ff_frame *frame, const void *topic, co
         r = send_out(l, now);
     pthread_mutex_unlock(&l->mutex);
     return r;
+}
+
+void ff_link_lose(struct ff_link *l)
+{
+    pthread_mutex_lock(&l->mutex);
+    l->up.dropped++;
+    if (ff_buffer_len(&l->up.bytes) == 0)
+        write_out(l);
+    pthread_mutex_unlock(&l->mutex);
 }
 
 int ff_link_room(struct ff_link *l, int timeout_ms)

@@ -45,6 +45,10 @@ void ff_link_free(struct ff_link *l);
 int ff_link_say(struct ff_link *l, struct ff_frame *frame, const void *topic, const void *bytes,
                 size_t n, bool now);
 
+/* Counts a message that was not said for want of room, as say does itself unless the policy is to
+ * block. The hub is told. */
+void ff_link_lose(struct ff_link *l);
+
 /* Waits until the hub takes more, at most `timeout_ms`. 0 or -errno (-EINTR, -ETIMEDOUT). */
 int ff_link_room(struct ff_link *l, int timeout_ms);
 

@@ -131,7 +131,7 @@ def ask_in_threads(query: dict[str, str]) -> Any:
 
 def big(query: dict[str, str]) -> Any:
     """Send many octets there and back."""
-    message = os.urandom(1000) * int(query["kilobytes"])
+    message = os.urandom(1024) * int(query["kilobytes"])
     return bus.request("octets", message, timeout=30) == message[::-1]
 
 
@@ -154,9 +154,16 @@ def state(query: dict[str, str]) -> Any:
     }
 
 
+def stand(query: dict[str, str]) -> Any:
+    """Do nothing until the gate is opened; then say what we have heard."""
+    with open(query["path"], "rb") as fifo:
+        fifo.read()
+    return state(query)
+
+
 ROUTES: dict[str, Callable[[dict[str, str]], Any]] = {
     f"/{route.__name__}": route
-    for route in (publish, send, ask, ask_in_a_loop, ask_in_threads, big, child, state)
+    for route in (publish, send, ask, ask_in_a_loop, ask_in_threads, big, child, state, stand)
 }
 
 

@@ -154,6 +154,24 @@ TEST(a_worker_that_reads_nothing_costs_the_others_nothing)
     end();
 }
 
+TEST(what_finds_no_room_in_a_worker_is_counted_by_the_hub)
+{
+    begin(1 << 18, FF_OVERFLOW_DROP_NEW);
+    say(1, FF_FRAME_SUBSCRIBE, "t", "");
+    char text[1001] = {0};
+    memset(text, 'x', 1000);
+    uint64_t refused = 0, heard = 0;
+    for (int n = 0; n < 2000; n++) /* the hub reads nothing meanwhile */
+        refused += say_to(0, FF_FRAME_PUBLISH, "t", text, 0, 0) == -EAGAIN;
+    ff_link_lose(worker[0]);
+    while (heard + ff_hub_dropped(hub) < 2001) {
+        turn();
+        heard += hears(1, text);
+    }
+    CHECK(refused > 1000 && ff_hub_dropped(hub) > refused && hears_nothing(1));
+    end();
+}
+
 TEST(with_block_the_sender_waits_but_not_for_the_deaf)
 {
     begin(1 << 18, FF_OVERFLOW_BLOCK);

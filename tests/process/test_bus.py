@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from fix_cluster import Cluster, Gate, Start
 from fix_processes import wait_until
+from fix_wire import get
 
 STUBBORN = """
 import os, threading, time, fastfork
@@ -27,6 +29,41 @@ def lead(stop):
 def app(environ, start_response):
     start_response("200 OK", [])
     return [open("leader", "rb").read() if os.path.exists("leader") else b""]
+"""
+
+
+MASTERS = """
+import sys, fastfork
+from fastfork import bus
+
+@bus.subscribe("note.*", master=True)
+def note(topic, message, sender):
+    print("the master hears", topic, message, "from", sender, file=sys.stderr, flush=True)
+    if sender != "master":
+        bus.send(sender, message + 1, topic="back")
+
+@bus.responder("double", master=True)
+def double(message):
+    return message * 2
+
+@bus.responder("later", master=True)
+async def later(message): ...
+
+@bus.subscribe("back")
+def back(topic, message, sender):
+    print("a worker hears", message, "from", sender, file=sys.stderr, flush=True)
+
+def app(environ, start_response):
+    bus.publish("note.all", 1)
+    bus.send("master", 2, topic="note.you")
+    try:
+        bus.request("later")
+    except fastfork.BusFailed as error:
+        said = f"{bus.request('double', 21)} {error}"
+    start_response("200 OK", [])
+    return [said.encode()]
+
+fastfork.run(app, workers=1, bind="127.0.0.1:0")
 """
 
 
@@ -119,7 +156,22 @@ def _asked(server: Cluster, name: str) -> str:
     return json.loads(body) if body.startswith(b'"') else ""  # it died itself
 
 
-@pytest.mark.parametrize("path", ["/ask_in_a_loop", "/ask_in_threads", "/big?kilobytes=5000"])
+def test_master_hears_answers_and_says_something_itself(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "masters.py").write_text(MASTERS)
+    server = start(command=[sys.executable, "masters.py"], cwd=tmp_path)
+
+    said = server.ask().decode()
+
+    assert said.startswith("42 'later' raised TypeError: 'later': an async function can't run")
+    server.wait_for_log("the master hears note.all 1 from 0")
+    server.wait_for_log("the master hears note.you 2 from 0")
+    server.wait_for_log("a worker hears 2 from master")
+    server.wait_for_log("a worker hears 3 from master")
+
+
+@pytest.mark.parametrize(
+    "path", ["/ask_in_a_loop", "/ask_in_threads", "/big?kilobytes=5000", "/big?kilobytes=65536"]
+)
 def test_requests_work_from_loops_threads_and_with_much_to_say(start: Start, path: str) -> None:
     server = start("bus_site:app", workers=2)
 
@@ -152,6 +204,24 @@ def test_replacement_hears_what_is_published_from_then_on(start: Start) -> None:
     say(server, "/publish?topic=note.x&message=after")
 
     wait_until(lambda: notes(server, 2) == {0: ["after"], 1: ["before", "after"]})
+
+
+def test_worker_that_drains_hears_messages_until_it_ends(
+    start: Start, gate: Callable[[], Gate]
+) -> None:
+    server = start("bus_site:app", workers=2)
+    door = gate()
+    with server.connect() as client:
+        client.sendall(get(door.url("/stand"), "Connection: close"))
+        leaving = server.worker_at(door)
+        os.kill(leaving, signal.SIGTERM)
+        say(server, "/publish?topic=note.x&message=farewell")
+        wait_until(lambda: len(notes_of_one(server)) == 1)
+        door.open()
+        body = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert b"farewell" in body
+    assert str(leaving).encode() in body
 
 
 @pytest.mark.parametrize("policy", ["drop-oldest", "drop-new", "block"])

@@ -71,6 +71,9 @@ class Link:
         topic or message are too long, OSError (BrokenPipeError: the master is gone).
         """
 
+    def lose(self) -> None:
+        """Count a message as dropped that `say` found no room for; with drop-... it has done so itself."""
+
     def wait_for_room(self) -> None:
         """Wait up to 0.1 s, without the GIL, for the hub to take something."""
 

@@ -101,8 +101,10 @@ class Worker(Endpoint):
         """Wait a while for room in the link, if that is wanted; return whether to try again."""
         from threading import get_ident
 
-        # Two handlers that wait for each other would wait for ever.
-        if not self._is_patient or get_ident() == self._thread_id:
+        if not self._is_patient:
+            return False
+        if get_ident() == self._thread_id:
+            self.link.lose()  # two handlers that wait for each other would wait for ever
             return False
         self.link.wait_for_room()
         return True

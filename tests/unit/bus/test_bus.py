@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from fastfork import BusUnavailable, bus
+from fastfork._native.bus import packed
 from fastfork.bus.handlers import Handlers, matches
 
 
@@ -49,3 +53,43 @@ def test_handlers_are_found_in_the_order_of_their_subscriptions() -> None:
 
     assert handlers.find("a.b") == (second, first)
     assert handlers.find("a.c") == (second,)
+
+
+@dataclass
+class Point:
+    """Something of the application's."""
+
+    x: int
+
+
+class Row(msgspec.Struct):
+    """Likewise."""
+
+    key: str
+
+
+@pytest.mark.parametrize(
+    ("message", "arrives"),
+    [
+        ({"a": [1, 2.5, None, True]}, {"a": [1, 2.5, None, True]}),
+        ({"in": b"octets"}, {"in": b"octets"}),
+        (datetime(2026, 11, 27, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)),
+        (Point(3), {"x": 3}),
+        (Row("k"), {"key": "k"}),
+    ],
+)
+def test_message_arrives_as_what_msgpack_makes_of_it(message: Any, arrives: Any) -> None:
+    flags, octets = packed(message)
+
+    assert flags == 0
+    assert msgspec.msgpack.decode(octets) == arrives
+
+
+@pytest.mark.parametrize("octets", [b"raw", bytearray(b"raw"), memoryview(b"raw")])
+def test_octets_pass_as_they_are(octets: Any) -> None:
+    assert packed(octets) == (1, b"raw")
+
+
+def test_what_msgpack_can_not_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="object"):
+        packed(object())

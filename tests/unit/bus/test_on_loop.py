@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fastfork import BusFailed, BusTimeout, BusUnavailable
+from fastfork import BusFailed, BusFull, BusTimeout, BusUnavailable, bus
 from fastfork._native.bus import Link, packed
 from fastfork._native.dispatcher import Dispatcher
-from fastfork.bus.endpoint import PUBLISH, ask
+from fastfork.bus.endpoint import PUBLISH, REQUEST, RESPOND, ask
 from fastfork.bus.handlers import Handlers
 from fastfork.bus.worker import Worker
 from fix_processes import WITHIN, wait_until
@@ -28,18 +28,22 @@ class Hub:
     def __init__(self) -> None:
         self.errors: Errors = []
         self._ends: list[tuple[int, ...]] = []
+        self.dropped = 0
         self._is_over = False
+        self.may_run = threading.Event()
+        self.may_run.set()
         is_ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(is_ready,))
         self._thread.start()
         assert is_ready.wait(WITHIN)
 
-    def worker(self) -> Worker:
+    def worker(self, *, limit: int = 4 << 20, is_patient: bool = False) -> Worker:
         """Return a worker that nobody has opened."""
+        overflow = "block" if is_patient else "drop-oldest"
         return Worker(
-            Link(self._ends.pop(), limit=4 << 20, overflow="drop-oldest"),
+            Link(self._ends.pop(), limit=limit, overflow=overflow),
             Handlers(),
-            is_patient=False,
+            is_patient=is_patient,
             on_error=lambda what, error: self.errors.append((what, error)),
         )
 
@@ -57,7 +61,9 @@ class Hub:
         self._ends += [dispatcher.join(dispatcher.lease(slot=n), slot=n) for n in range(2)]
         is_ready.set()
         while not self._is_over:
+            self.may_run.wait(WITHIN)
             dispatcher.wait(0.01)
+            self.dropped = dispatcher.stats()["bus_dropped"]
 
 
 @pytest.fixture
@@ -299,6 +305,52 @@ def test_who_gives_up_gets_no_answer_and_leaves_nothing_behind(hub: Hub) -> None
     on_loop(worker, main)
 
     assert not worker.answers._readers
+
+
+def test_request_fails_at_once_when_too_much_waits_for_who_answers(hub: Hub) -> None:
+    asking, deaf = hub.worker(), hub.worker()
+    deaf.link.say(RESPOND, 0, "deaf", b"", now=True)
+    wait_until(lambda: asking.link.say(REQUEST, 0, "deaf", b"", id=1, now=True))
+
+    async def main() -> None:
+        asked = [
+            asyncio.create_task(asking.answers.ask("deaf", bytes(60_000), 60)) for _ in range(99)
+        ]
+        ended, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert len(waiting) > 50
+        for one in ended:
+            with pytest.raises(BusFull, match="too many messages wait already"):
+                one.result()
+        for one in waiting:
+            one.cancel()
+
+    on_loop(asking, main)
+
+
+def test_message_that_is_too_long_is_refused(hub: Hub) -> None:
+    worker = hub.worker()
+
+    with pytest.raises(ValueError, match="at most 67108864 octets"):
+        worker.link.say(PUBLISH, 1, "t", bytes((64 << 20) + 1))
+    with pytest.raises(ValueError, match="at most 255 octets"):
+        worker.link.say(PUBLISH, 1, "t" * 256, b"")
+
+
+def test_nothing_waits_for_room_on_the_loop(hub: Hub) -> None:
+    worker = hub.worker(limit=1000, is_patient=True)
+
+    async def main() -> None:
+        hub.may_run.clear()
+        bus.enter(worker)
+        try:
+            for _ in range(500):
+                bus.publish("t", bytes(1000))
+        finally:
+            bus.enter(None)
+            hub.may_run.set()
+
+    on_loop(worker, main)
+    wait_until(lambda: hub.dropped > 0)
 
 
 def test_end_of_the_master_ends_what_is_awaited(hub: Hub) -> None:
