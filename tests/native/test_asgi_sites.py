@@ -42,7 +42,7 @@ def talk() -> Iterator[Talk]:
     with ExitStack() as stack:
 
         def start(server: Server, path: str, **options: Any) -> ClientConnection:
-            url = server.url.replace("http://", "ws://") + path
+            url = f"ws://{server.url}{path}"
             socket: ClientConnection = stack.enter_context(open_socket(url, **options))
             return socket
 
@@ -57,7 +57,7 @@ def what_is_done(server: Server, connect: Connect) -> list[str]:
 
 def test_dependencies_and_models_are_resolved(fastapi: Server, connect: Connect) -> None:
     answer = httpx.post(
-        f"{fastapi.url}/items/3",
+        f"http://{fastapi.url}/items/3",
         json={"name": "pears", "price": 0.5},
         headers={"Cookie": "session=eve"},
     )
@@ -68,14 +68,14 @@ def test_dependencies_and_models_are_resolved(fastapi: Server, connect: Connect)
 
 
 def test_wrong_model_is_told(fastapi: Server) -> None:
-    answer = httpx.post(f"{fastapi.url}/items/x", json={"name": "pears"})
+    answer = httpx.post(f"http://{fastapi.url}/items/x", json={"name": "pears"})
 
     assert answer.status_code == 422
     assert [error["loc"][0] for error in answer.json()["detail"]] == ["path", "body"]
 
 
 def test_parts_of_a_thread_are_streamed(fastapi: Server) -> None:
-    with httpx.stream("GET", f"{fastapi.url}/stream-from-thread") as answer:
+    with httpx.stream("GET", f"http://{fastapi.url}/stream-from-thread") as answer:
         body = b"".join(answer.iter_bytes())
 
     assert body == b"".join(b"%d" % number * 10_000 for number in range(5))
@@ -92,19 +92,19 @@ def test_many_requests_run_at_once(fastapi: Server, connect: Connect) -> None:
 
 
 def test_state_of_the_lifespan_reaches_requests(starlette: Server) -> None:
-    assert httpx.get(f"{starlette.url}/state").json() == {"greeting": "hello", "root": ""}
-    assert httpx.get(f"{starlette.url}/below/state").json() == {
+    assert httpx.get(f"http://{starlette.url}/state").json() == {"greeting": "hello", "root": ""}
+    assert httpx.get(f"http://{starlette.url}/below/state").json() == {
         "greeting": "hello",
         "root": "/below",
     }
 
 
 def test_middleware_sees_each_answer(starlette: Server) -> None:
-    assert httpx.get(f"{starlette.url}/stream").headers["X-Marked"] == "yes"
+    assert httpx.get(f"http://{starlette.url}/stream").headers["X-Marked"] == "yes"
 
 
 def test_failing_view_is_in_the_log(starlette: Server) -> None:
-    httpx.get(f"{starlette.url}/broken")
+    httpx.get(f"http://{starlette.url}/broken")
 
     starlette.wait_for_log("LookupError: a failure of the view")
 

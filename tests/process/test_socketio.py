@@ -31,7 +31,7 @@ def test_client_talks_to_one_worker(serve: Serve, client: Any, transports: list[
     heard: Queue[str] = Queue()
     client.on("shouted", heard.put)
 
-    client.connect(server.url, transports=transports, auth="eve", wait_timeout=10)
+    client.connect(f"http://{server.url}", transports=transports, auth="eve", wait_timeout=10)
     answers = [client.call("shout", "hello", timeout=10) for _ in range(20)]
 
     assert {answer["length"] for answer in answers} == {5}
@@ -44,4 +44,4 @@ def test_client_that_is_not_let_in_is_told(serve: Serve, client: Any) -> None:
     server = serve("socketio_site:app")
 
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(server.url, wait_timeout=10)
+        client.connect(f"http://{server.url}", wait_timeout=10)
