@@ -132,7 +132,7 @@ def test_a_worker_killed_before_it_is_ready_stops_the_start_and_is_named(
 ) -> None:
     door = gate()
     (tmp_path / "slow.py").write_text(f"open({str(door.path)!r}, 'rb').read()\n")
-    server = start("slow:app", cwd=tmp_path, workers=3, is_up=False)
+    server = start("slow:app", "--no-preload", cwd=tmp_path, workers=3, is_up=False)
     server.exit_code = 3
     door.wait_for_request()
 

@@ -161,6 +161,15 @@ def test_preload_forks_whatever_the_import_left(start: Start, site: Site) -> Non
     assert "--preload: importing noted:app left 1 event loop" in cluster.log
 
 
+def test_term_to_the_whole_group_is_no_end_of_the_template(start: Start, site: Site) -> None:
+    cluster = start("noted:app", *site.options, cwd=site.folder)
+
+    os.kill(template_of(cluster), signal.SIGTERM)
+    cluster.replace(0)
+
+    assert site.imports == [template_of(cluster)]
+
+
 def test_no_preload_has_no_template(start: Start, site: Site) -> None:
     cluster = start("noted:app", "--no-preload", *site.options, cwd=site.folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,18 @@ def reload(*, name: str | None, path: str | None) -> None:
     click.echo("reloaded")
 
 
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
+@click.argument("workers", metavar="N|+N|-N")
+@_steers
+def scale(*, workers: str, name: str | None, path: str | None) -> None:
+    """Have N workers, or N more or fewer; those that leave finish what they run."""
+    if not re.fullmatch(r"[+-]?\d{1,4}", workers):
+        raise click.BadParameter(f"{workers!r} is no number of workers; give 4, +1 or -1")
+    with _client(name, path) as client:
+        done = client.scale(workers)
+    click.echo(f"workers: {done}")
+
+
 @click.command(cls=Command)
 @click.argument("slot", metavar="SLOT")
 @_steers
@@ -128,7 +141,7 @@ def top(*, name: str | None, path: str | None, once: bool) -> None:
         Top(client).run(once=once or not sys.stdout.isatty())
 
 
-COMMANDS: tuple[click.Command, ...] = (status, stop, reload, restart, dump, logs, top)
+COMMANDS: tuple[click.Command, ...] = (status, stop, reload, restart, scale, dump, logs, top)
 
 
 def _number(text: str) -> int:

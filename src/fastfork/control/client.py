@@ -86,6 +86,14 @@ class Client:
         """
         self.call("reload")
 
+    def scale(self, workers: str) -> int:
+        """Have so many *workers* ("4"), or so many more or fewer ("+1", "-2"); return how many that is.
+
+        Done when new ones serve and old ones have finished. Raises ControlError if it fails.
+        """
+        done: int = self.call("scale", workers=workers)["workers"]
+        return done
+
     def dump(self, slot: int) -> str:
         """Return where the threads of the worker in *slot* are, as Python stacks; the worker goes on."""
         stacks: str = self.call("dump", slot=slot)["stacks"]

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     Relieve = Callable[[Slot, Callable[[str | None], None]], None]
     Reload = Callable[[str, Callable[[str | None], None]], None]
+    Scale = Callable[[int, str, Callable[[str | None], None]], None]
 
 _ONLY_US = 0o177
+_WORKERS_MAX = 512
 
 
 class Commands:
@@ -42,6 +44,7 @@ class Commands:
         template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
+        scale: Scale,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
     ) -> None:
@@ -52,6 +55,7 @@ class Commands:
         self._template = template
         self._relieve = relieve
         self._reload = reload
+        self._scale = scale
         self._stop = stop
         self._kill = kill
 
@@ -61,6 +65,7 @@ class Commands:
             "status": lambda call: call.succeed(self._census.look()),
             "restart": self._restart,
             "reload": self._renew,
+            "scale": self._resize,
             "dump": self._dump,
             "stop": self._end,
         }
@@ -88,6 +93,20 @@ class Commands:
             "fastfork reload",
             lambda failure: call.succeed({}) if failure is None else call.fail(failure),
         )
+
+    def _resize(self, call: Call) -> None:
+        text = call.argument("workers", str)
+        wanted = len(self._slots) + int(text) if text[:1] in "+-" else int(text)
+        if not 1 <= wanted <= _WORKERS_MAX:
+            raise ControlError(f"{wanted} workers can't be; allowed is 1 to {_WORKERS_MAX}")
+
+        def tell(failure: str | None) -> None:
+            if failure is None:
+                call.succeed({"workers": wanted})
+            else:
+                call.fail(failure)
+
+        self._scale(wanted, "fastfork scale", tell)
 
     def _dump(self, call: Call) -> None:
         slot = self._slot(call.argument("slot", int))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fastfork._native.dispatcher import MAIL, Dispatcher, adopt_orphans
 from fastfork._version import __version__
 from fastfork.bus.master import open_post
+from fastfork.errors import FastforkError
 from fastfork.supervisor import words
 from fastfork.supervisor.binds import FdBind, parse_bind
 from fastfork.supervisor.bridge import Bridge
@@ -113,6 +114,7 @@ class Master:
                 settings,
                 load=self._load,
                 source=self._source,
+                workers=self._workers,
                 dispatcher=self._dispatcher,
                 listeners=self._listeners,
                 logs=self._logs,
@@ -142,7 +144,7 @@ class Master:
         if self._settings.dispatch != "shared":
             for listener in self._listeners:
                 self._dispatcher.listen(listener.fd)
-        self._staff.begin(workers=self._workers, dump_fd=self._steering.dumps.theirs)
+        self._staff.begin(dump_fd=self._steering.dumps.theirs)
 
     def _on_open(self) -> None:
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
@@ -206,6 +208,7 @@ class Master:
             template=lambda: self._staff.template,
             relieve=self._staff.reliefs.relieve,
             reload=self._reload,
+            scale=self._scale,
             stop=self._stop,
             kill=self._quit,
             watch=self._watch,
@@ -230,6 +233,8 @@ class Master:
                 self._log.warning(f"{name_of(number)} is not supported in this version; ignored")
             elif intent is Intent.RELOAD:
                 self._reload(name_of(number), lambda failure: None)
+            elif intent is Intent.MORE or intent is Intent.FEWER:
+                self._step(name_of(number), 1 if intent is Intent.MORE else -1)
             elif intent is Intent.REAP:
                 self._staff.reap_strangers()
             elif intent is Intent.REOPEN:
@@ -239,6 +244,19 @@ class Master:
     def _reload(self, why: str, tell: Tell) -> None:
         self._staff.forget()
         self._staff.reloads.begin(why, tell)
+
+    def _step(self, why: str, more: int) -> None:
+        scaling = self._staff.scaling
+        try:
+            self._scale(max(1, scaling.wanted + more), why, lambda failure: None)
+        except FastforkError as error:
+            self._log.error(f"{why}: {error}")
+
+    def _scale(self, workers: int, why: str, tell: Tell) -> None:
+        if self._staff.is_stopping:
+            tell("the server stops")
+        else:
+            self._staff.scaling.to(workers, why=why, tell=tell)
 
     def _stop(self, why: str) -> None:
         delay = self._settings.shutdown_delay

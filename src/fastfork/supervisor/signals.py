@@ -28,6 +28,8 @@ class Intent(Enum):
     REOPEN = "reopen"
     NOTHING = "nothing"
     RELOAD = "reload"
+    MORE = "more"
+    FEWER = "fewer"
     UNKNOWN = "unknown"
 
 
@@ -40,8 +42,8 @@ INTENTS: dict[int, Intent] = {
     signal.SIGHUP: Intent.RELOAD,
     signal.SIGUSR1: Intent.REOPEN,
     signal.SIGUSR2: Intent.UNKNOWN,
-    signal.SIGTTIN: Intent.UNKNOWN,
-    signal.SIGTTOU: Intent.UNKNOWN,
+    signal.SIGTTIN: Intent.MORE,
+    signal.SIGTTOU: Intent.FEWER,
 }
 
 

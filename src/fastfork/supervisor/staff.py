@@ -15,6 +15,7 @@ from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.relief import Reliefs
 from fastfork.supervisor.reload import Reloads, generation_of
 from fastfork.supervisor.retirement import term_of
+from fastfork.supervisor.scaling import Scaling
 from fastfork.supervisor.slots import Slot
 from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
 from fastfork.supervisor.template import Template
@@ -47,6 +48,7 @@ class Staff:
         *,
         load: Callable[[], Handler] | None,
         source: tuple[Start, Callable[[], Settings] | None],
+        workers: int,
         dispatcher: Dispatcher,
         listeners: Sequence[Listener],
         logs: Logs,
@@ -70,7 +72,6 @@ class Staff:
         self._unwatch = unwatch
         self._ends = Ends()
         self._timeouts = TimeOuts(dispatcher, graceful_timeout=settings.graceful_timeout)
-        self._workers = 0
         self._dump_fd = -1
         self._templates: list[Template] = []
         self.slots: list[Slot] = []
@@ -87,6 +88,15 @@ class Staff:
             fork=self._fork,
             log=self._log,
         )
+        self.scaling = Scaling(
+            settings,
+            wanted=workers,
+            dispatcher=dispatcher,
+            slots=self.slots,
+            reliefs=self.reliefs,
+            fork=self._fork,
+            log=self._log,
+        )
         first = generation_of(settings, number=1)
         self.reloads = Reloads(
             first,
@@ -97,12 +107,12 @@ class Staff:
             log=self._log,
         )
 
-    def begin(self, *, workers: int, dump_fd: int) -> None:
-        """Start so many *workers*; their stacks go to *dump_fd*. Raises StartError."""
-        self._workers, self._dump_fd = workers, dump_fd
+    def begin(self, *, dump_fd: int) -> None:
+        """Start the workers; their stacks go to *dump_fd*. Raises StartError."""
+        self._dump_fd = dump_fd
         # What exists now is never collected: collecting would write to, and so copy, every shared page.
         gc.freeze()
-        numbers, threads = range(workers), range(self._settings.threads)
+        numbers, threads = range(self.scaling.wanted), range(self._settings.threads)
         # By turns: consecutive connections go to different workers, then to their next threads.
         lanes = [[self._dispatcher.lease(slot=n) for n in numbers] for _ in threads]
         for number, own in enumerate(zip(*lanes, strict=True)):
@@ -140,12 +150,13 @@ class Staff:
                 yield slot, slot.worker
         if handover := self.reliefs.handover:
             yield handover.slot, handover.other
+        yield from self.scaling.leaving
 
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
         times = [slot.due for slot in self.slots]
         times += [worker.deadline for _, worker in self.everyone()]
-        times += [self.reliefs.next_look(), self._timeouts.next_look()]
+        times += [one.next_look() for one in (self.reliefs, self.scaling, self._timeouts)]
         times += [template.next_look() for template in self._templates]
         return min((at for at in times if at is not None), default=None)
 
@@ -159,6 +170,7 @@ class Staff:
             if slot.due is not None and slot.due <= now:
                 self._refill(slot)
         self.reliefs.look()
+        self.scaling.look()
         self._timeouts.look([worker for _, worker in self.everyone()])
         for slot, worker in self.everyone():
             if worker.deadline is not None and worker.deadline <= now:
@@ -173,6 +185,7 @@ class Staff:
         """Replace nobody any more."""
         self.is_stopping = True
         self.reliefs.end()
+        self.scaling.end()
         for slot in self.slots:
             slot.due = None
         for template in self._templates:
@@ -215,7 +228,7 @@ class Staff:
         generation = self.reloads.generation
         place = Place(
             slot=slot.number,
-            workers=self._workers,
+            workers=self.scaling.wanted,
             seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
             pipes=self._dispatcher.join(lanes[0], slot=slot.number),
         )
@@ -239,7 +252,7 @@ class Staff:
         template = Template(
             self._job(generation),
             seat=self._dispatcher.seat(self.slots[0].lanes[0]),
-            workers=self._workers,
+            workers=self.scaling.wanted,
             watch=self._watch,
             unwatch=self._unwatch,
             log=self._log,
@@ -282,6 +295,7 @@ class Staff:
             self.reliefs.take_over()
         elif self.is_open:
             self._ready(slot.lanes)
+            self.scaling.count_ready(slot)
         elif not self.is_stopping and all(
             slot.worker and slot.worker.is_ready for slot in self.slots
         ):
@@ -310,7 +324,7 @@ class Staff:
         slot.count_end(worker, status, is_relieved=is_relieved)
         if handover and worker is handover.other:
             self.reliefs.handover = None
-        else:
+        elif worker is slot.worker:
             slot.worker = None
         self.reap_strangers()  # they may have stood behind it
         lost = self._dispatcher.recover(worker.lanes)
@@ -323,14 +337,16 @@ class Staff:
                 self._log.warning(f"worker {slot.number} {words.rescue(done, shown)}")
         if self.refusal is not None:
             return
-        if self.is_stopping:
+        if self.is_stopping or self.scaling.has_left(slot, worker):
             slot.log_end(self._log, worker, self._ends.told(worker, status, lost))
         elif not self.is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
             self.reliefs.handover = None
             self.reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
-        else:
+        elif worker.is_ready or not self.scaling.has_failed(
+            slot, self._ends.failure(worker, status, lost)
+        ):
             self._replace(slot, worker, status=status, lost=lost)
 
     def _replace(self, slot: Slot, worker: Worker, *, status: int, lost: int) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastfork.control.server import Watch
     from fastfork.metrics.snapshot import BrokerView
     from fastfork.settings import Settings
-    from fastfork.supervisor.commands import Relieve, Reload
+    from fastfork.supervisor.commands import Relieve, Reload, Scale
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
     from fastfork.supervisor.template import Template
@@ -42,6 +42,7 @@ class Steering:
         template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
+        scale: Scale,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
         watch: Watch,
@@ -67,6 +68,7 @@ class Steering:
             template=template,
             relieve=relieve,
             reload=reload,
+            scale=scale,
             stop=stop,
             kill=kill,
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import socket
 import warnings
 from typing import TYPE_CHECKING, NoReturn
@@ -63,6 +64,8 @@ def be_template(job: Job, seat: Seat, line: socket.socket, *, workers: int) -> N
     status = 1
     try:
         drop_masters(job, keep={line.fileno(), seat.fds[1]})
+        # Sent to all of the group; the master ends us.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         take_template(workers=workers)
         name_process("ff-template")
         before = open_descriptors()
@@ -147,6 +150,7 @@ def _begin(
 ) -> NoReturn:
     verdict, go, *rest = fds
     pipes, channels = rest[: -len(errand.lanes)], rest[-len(errand.lanes) :]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for fd in close:
         os.close(fd)
     if os.read(go, 1) != GO:

@@ -53,6 +53,8 @@ def test_of_several_reloads_only_the_last_one_counts() -> None:
         (signal.SIGCHLD, Intent.REAP),
         (signal.SIGWINCH, Intent.NOTHING),
         (signal.SIGHUP, Intent.RELOAD),
+        (signal.SIGTTIN, Intent.MORE),
+        (signal.SIGTTOU, Intent.FEWER),
         (signal.SIGALRM, Intent.NOTHING),
     ],
 )
