@@ -80,6 +80,8 @@ cdef inline object refusal_line(int status):
         return "400 Bad Request"
     if status == 413:
         return "413 Content Too Large"
+    if status == 503:
+        return "503 Service Unavailable"
     if status == 504:
         return "504 Gateway Timeout"
     return "408 Request Timeout" if status == 408 else "500 Internal Server Error"

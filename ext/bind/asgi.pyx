@@ -43,7 +43,7 @@ cdef class Gateway:
     cdef ff_lane *lane
     cdef object owner, app, upgrade, new_task, log_access, flush_log
     cdef readonly object loop, on_error
-    cdef readonly object stopped
+    cdef readonly object leaving, stopped
     cdef Scopes scopes
     cdef Environs environs  # for the access log; None: there is none
     cdef set running, holders  # exchanges whose application has not returned; tunnels
@@ -62,6 +62,7 @@ cdef class Gateway:
         self.on_error = on_error
         self.upgrade = upgrade
         self.new_task = asyncio.Task
+        self.leaving = loop.create_future()
         self.stopped = loop.create_future()
         self.scopes = Scopes(servers, root_path, state, EXTENSIONS)
         if access_log is not None:
@@ -86,8 +87,8 @@ cdef class Gateway:
         for timer in (self.timer, self.sweeper):
             if timer is not None:
                 timer.cancel()
-        if not self.stopped.done():
-            self.stopped.set_result(None)
+        wake(self.leaving, None)
+        wake(self.stopped, None)
 
     # --- what the lane has
 
@@ -157,8 +158,9 @@ cdef class Gateway:
         """The lane gives its connections up: so must who has made something else of them."""
         if not self.is_leaving:
             self.is_leaving = True
+            wake(self.leaving, None)
             for tunnel in list(self.holders):
-                (<Tunnel>tunnel).holder.leave()
+                (<Tunnel>tunnel).holder.drain()
         if self.lane.busy == 0 or self.lane.again != NULL:
             self.drain_soon()
         return 0
@@ -219,7 +221,7 @@ cdef class Gateway:
                 "ended without a response"
             )
             self.on_error(f"{exchange.line()}: the application {what}", None)
-        exchange.abort(500)
+        exchange.abort(503 if self.is_leaving else 500)
         exchange.scope = None
         return 0
 

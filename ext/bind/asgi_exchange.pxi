@@ -153,8 +153,9 @@ cdef class Exchange(Holder):
 
     # --- the answer
 
-    def send(self, dict message):
-        """Send *message*; return what waits, if the client is slow, when it is awaited."""
+    def send(self, event, /):
+        """Send *event*; return what waits, if the client is slow, when it is awaited."""
+        cdef dict message = event if type(event) is dict else dict(event)
         kind = message["type"]
         if self.conn == NULL:
             return self.send_late(kind)

@@ -19,7 +19,7 @@ CALLED = {
 }
 """Each interface, and how it is called in a message."""
 
-SERVED = frozenset({"wsgi"})
+SERVED = frozenset({"wsgi", "asgi"})
 """What can be served today."""
 
 ON_A_LOOP = frozenset({"asgi", "stream", "protocol"})

@@ -1,7 +1,7 @@
 """ASGI 3.0 on a lane, inside an event loop."""
 
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from fastfork._native.lane import Lane
@@ -16,7 +16,7 @@ class Holder(Protocol):
     def hear(self, octets: bytes | None, /) -> None:
         """Take what the client sent; None: its end, or that the connection is broken."""
 
-    def leave(self) -> None:
+    def drain(self) -> None:
         """This worker ends: close soon."""
 
 class Tunnel:
@@ -43,7 +43,7 @@ class Exchange:
     def receive(self) -> Awaitable[dict[str, Any]]:
         """Give the next message of the client (ASGI 3.0, HTTP: Request, Disconnect)."""
 
-    def send(self, message: dict[str, Any], /) -> Awaitable[None]:
+    def send(self, message: Mapping[str, Any], /) -> Awaitable[None]:
         """Take a message of the application; awaiting it waits while the client is slow.
 
         Raises RuntimeError for what the specification forbids, OSError when the client is gone.
@@ -55,6 +55,8 @@ class Exchange:
 class Gateway:
     """Runs the requests of one lane through one application."""
 
+    leaving: Future[None]
+    """Done when the lane takes nothing new."""
     stopped: Future[None]
     """Done when the lane has ended: no request is running."""
 

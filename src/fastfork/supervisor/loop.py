@@ -17,6 +17,7 @@ from fastfork._version import __version__
 from fastfork.bus.master import open_post
 from fastfork.errors import FastforkError
 from fastfork.supervisor import words
+from fastfork.supervisor.adapt import policy_of
 from fastfork.supervisor.binds import FdBind, parse_bind
 from fastfork.supervisor.bridge import Bridge
 from fastfork.supervisor.limits import connection_limit, raise_open_files
@@ -101,7 +102,7 @@ class Master:
                 keep_alive=settings.keep_alive,
                 silence=settings.head_timeout,
                 timeout=settings.timeout,
-                dispatch="round-robin" if settings.dispatch == "auto" else settings.dispatch,
+                dispatch=policy_of(settings.dispatch, "wsgi"),  # until a worker tells
                 replay=settings.replay != "off",
             )
             stack.callback(self._dispatcher.close)
@@ -150,7 +151,7 @@ class Master:
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
         if self._threads > 1:
             count += f" x {self._threads} threads"
-        self._log.info(f"{self._settings.app} runs in {count}, interface wsgi")
+        self._log.info(f"{self._settings.app} runs in {count}, interface {self._staff.interface}")
         for listener in self._listeners:
             self._log.info(f"Listening at: {listener.url}")
         self._notifier.ready(f"serving {self._settings.app} in {count}")

@@ -42,7 +42,12 @@ class Worker:
     @property
     def is_ready(self) -> bool:
         """Whether the worker has said that it can serve."""
-        return self._said == READY
+        return self._said.startswith(READY)
+
+    @property
+    def interface(self) -> str:
+        """What kind of handler a worker serves that is ready: a key of `fastfork.interface.CALLED`."""
+        return self._said.removeprefix(READY).decode()
 
     def listen(self) -> bool:
         """Read what the worker says; return whether it has said everything."""

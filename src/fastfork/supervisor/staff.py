@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastfork.errors import StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
+from fastfork.supervisor.adapt import adapt
 from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.relief import Reliefs
 from fastfork.supervisor.reload import Reloads, generation_of
@@ -77,6 +78,8 @@ class Staff:
         self.slots: list[Slot] = []
         self.refusal: FastforkError | None = None
         """Why the first start failed, if it did."""
+        self.interface = ""
+        """What kind of handler is served, once a worker has told."""
         self.is_open = False
         """Whether all workers of the first start were ready."""
         self.is_stopping = False
@@ -290,6 +293,8 @@ class Staff:
             return
         worker.ready_at = time.monotonic()
         worker.deadline = None
+        self.interface = worker.interface
+        adapt(self._dispatcher, self._settings, worker.interface)
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
             self.reliefs.take_over()

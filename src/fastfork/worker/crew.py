@@ -26,6 +26,9 @@ class Crew:
         self._pid = os.getpid()
         self._failure: BaseException | None = None
 
+    def start(self) -> None:
+        """Nothing has to be started."""
+
     def serve(self) -> None:
         """Serve; when one lane fails the others finish what they run, and its exception is raised."""
         if len(self._lanes) == 1:  # a worker without threads need not import them

@@ -25,23 +25,27 @@ from fastfork._native.bus import Link
 from fastfork._native.lane import Lane, name_process
 from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
-from fastfork.errors import FastforkError
+from fastfork.errors import FastforkError, StartError
+from fastfork.interface import ON_A_LOOP
 from fastfork.log import ErrorStream, escape
 from fastfork.slot import take_broker, take_slot
 from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fastfork._native.dispatcher import Seat
+    from fastfork._native.logs import AccessLines
     from fastfork.interface import Handler
     from fastfork.settings import Settings
     from fastfork.worker.identity import Identity
     from fastfork.worker.logs import Logs
+    from fastfork.worker.looping import LoopCrew
     from fastfork.worker.proxies import Proxies
 
-READY = b"ready"
+READY = b"ready "
+"""What a worker says when it can serve; the interface follows."""
 
 SHOW_STACKS = signal.SIGRTMAX - 1
 """Makes a worker print where all its threads are, and go on."""
@@ -146,15 +150,14 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
         if handler is None:
             handler = load_handler(job)
         _begin(job, slot=place.slot)
-        lanes = [_sit_down(job, seat) for seat in place.seats]
+        lanes = [_sit_down(job, seat, handler) for seat in place.seats]
+        crew = _crew_of(job, place, handler, lanes, here)
+        crew.start()
     except FastforkError as error:
         _say(verdict, refusal(error))
         return error.exit_code
     gc.freeze()
     within = job.settings.graceful_timeout
-    crew = Crew(
-        lanes, partial(_serve, job, place, handler), leave=partial(_leave, 0, within=within)
-    )
     os.register_at_fork(after_in_child=crew.detach)
     signal.signal(signal.SIGTERM, lambda number, frame: crew.leave())
     # A signal that comes just before the lane waits would be seen only after its next event.
@@ -163,7 +166,7 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
     signal.signal(signal.SIGRTMAX, lambda number, frame: _end_within(within))
     lanes[0].follow(signal.SIGRTMAX)
     here.open(bus.duties)
-    _say(verdict, READY)
+    _say(verdict, READY + handler.interface.encode())
     os.close(verdict)
     log_error = partial(_log_error, job)
     hooks.on_ready.run_each(place.slot, on_error=log_error)
@@ -173,6 +176,31 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
         hooks.on_worker_stop.run_each(place.slot, on_error=log_error)
     here.close(within=within)
     return 0
+
+
+def _crew_of(
+    job: Job, place: Place, handler: Handler, lanes: Sequence[Lane], here: Worker
+) -> Crew | LoopCrew:
+    leave = partial(_leave, 0, within=job.settings.graceful_timeout)
+    if handler.interface not in ON_A_LOOP:
+        return Crew(lanes, partial(_serve, job, place, handler), leave=leave)
+    from fastfork.worker.looping import LoopCrew
+
+    if len(lanes) > 1:
+        raise StartError(
+            "--threads is for applications that wait in threads; this one runs on an asyncio loop, which has"
+            " one: leave --threads out, and see --worker-connections"
+        )
+    return LoopCrew(
+        lanes,
+        handler.call,
+        settings=job.settings,
+        servers=job.servers,
+        here=here,
+        access_log=_access_log(job, place, lanes[0]),
+        on_error=partial(_log_error, job),
+        leave=leave,
+    )
 
 
 def _begin(job: Job, *, slot: int) -> None:
@@ -209,18 +237,21 @@ def _join_bus(job: Job, place: Place) -> Worker:
 
 
 def _serve(job: Job, place: Place, handler: Handler, lane: Lane) -> None:
-    log, access = job.logs.error, job.logs.access
     wsgi.serve(
         lane,
         handler.call,
         servers=job.servers,
-        errors=cast("TextIO", ErrorStream(log.file)),
+        errors=cast("TextIO", ErrorStream(job.logs.error.file)),
         on_error=partial(_log_error, job),
-        access_log=access.lines_of(lane, slot=place.slot) if access else None,
+        access_log=_access_log(job, place, lane),
         root_path=job.settings.root_path,
         multiprocess=job.settings.workers != 1,
         multithread=job.settings.threads != 1,
     )
+
+
+def _access_log(job: Job, place: Place, lane: Lane) -> AccessLines | None:
+    return job.logs.access.lines_of(lane, slot=place.slot) if job.logs.access else None
 
 
 def _say(verdict: int, what: bytes) -> None:
@@ -230,7 +261,7 @@ def _say(verdict: int, what: bytes) -> None:
         pass  # the master is gone: the lane will tell
 
 
-def _sit_down(job: Job, seat: Seat) -> Lane:
+def _sit_down(job: Job, seat: Seat, handler: Handler) -> Lane:
     settings = job.settings
     is_shared = settings.dispatch == "shared"
     return Lane(
@@ -240,6 +271,7 @@ def _sit_down(job: Job, seat: Seat) -> Lane:
         write_timeout=settings.write_timeout,
         linger=settings.keep_alive if is_shared else _LINGER,
         listeners=job.listeners if is_shared else (),
+        at_once=settings.worker_connections if handler.interface in ON_A_LOOP else 0,
         replay=settings.replay,
         proxy=settings.proxy_protocol,
         relays=job.proxies.relays,
