@@ -160,7 +160,7 @@ cdef class Gateway:
             self.is_leaving = True
             wake(self.leaving, None)
             for tunnel in list(self.holders):
-                (<Tunnel>tunnel).holder.drain()
+                (<Tunnel>tunnel).holder.leave()
         if self.lane.busy == 0 or self.lane.again != NULL:
             self.drain_soon()
         return 0

@@ -16,7 +16,7 @@ class Holder(Protocol):
     def hear(self, octets: bytes | None, /) -> None:
         """Take what the client sent; None: its end, or that the connection is broken."""
 
-    def drain(self) -> None:
+    def leave(self) -> None:
         """This worker ends: close soon."""
 
 class Tunnel:
