@@ -47,6 +47,7 @@ cdef extern from "escrow.h" nogil:
         FF_LIST_WAITING
         FF_LIST_PARKED
         FF_LIST_SILENT
+        FF_LIST_HALF
         FF_LIST_LINGER
         FF_LIST_FREE
 
@@ -55,7 +56,7 @@ cdef extern from "escrow.h" nogil:
 
     struct ff_escrow:
         uint32_t touched
-        ff_escrow_list list[517]
+        ff_escrow_list list[518]
 
 
 cdef extern from "poller.h" nogil:
@@ -97,6 +98,7 @@ cdef extern from "dispatcher.h" nogil:
         ff_master_lane *lane[512]
         ff_dispatcher_stats stats
         int64_t timeout_us
+        int64_t half_ms
         c_bool may_replay
         ff_hub *hub
         size_t rescues

@@ -13,6 +13,7 @@ from c_dispatcher cimport (
     FF_RESCUED_MAX,
     FF_LIST_FREE,
     FF_LIST_LINGER,
+    FF_LIST_HALF,
     FF_LIST_PARKED,
     FF_LIST_SILENT,
     FF_LIST_WAITING,
@@ -116,6 +117,7 @@ cdef class Dispatcher:
         int max_connections,
         double keep_alive,
         double silence,
+        double body_timeout=0,
         double timeout=0,
         str dispatch="round-robin",
         bint replay=True,
@@ -131,6 +133,7 @@ cdef class Dispatcher:
                 &self.core,
             )
         )
+        self.core.half_ms = <long long>(body_timeout * 1000)
         self.core.timeout_us = <long long>(timeout * 1e6)
         self.core.may_replay = replay
         self.core.policy = POLICIES.index(dispatch)
@@ -268,7 +271,11 @@ cdef class Dispatcher:
             "evicted": core.stats.evicted,
             "bus_dropped": ff_hub_dropped(core.hub),
             "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
-            "parked": core.escrow.list[FF_LIST_PARKED].count + core.escrow.list[FF_LIST_SILENT].count,
+            "parked": (
+                core.escrow.list[FF_LIST_PARKED].count
+                + core.escrow.list[FF_LIST_SILENT].count
+                + core.escrow.list[FF_LIST_HALF].count
+            ),
             "lingering": core.escrow.list[FF_LIST_LINGER].count,
             "waiting": core.escrow.list[FF_LIST_WAITING].count,
             "listening": int(core.is_listening),

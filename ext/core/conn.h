@@ -72,6 +72,7 @@ struct ff_conn {
     uint32_t id;
     int fd;
     uint32_t drained;    /* octets read and dropped, of one that lingers */
+    uint8_t turn;        /* how often it has rested half read */
     uint8_t phase;       /* enum ff_phase: of the input */
     uint8_t watched;     /* FF_POLL_* that the lane's poller looks for; 0: it does not know it */
     bool is_drained;     /* the last read left nothing in the socket */

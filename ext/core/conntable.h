@@ -4,10 +4,11 @@
  * Blocks:   never.
  * Owns:     nothing.
  *
- * A word is {state, lane, generation}. Whoever wins the compare-and-swap of a word owns the
+ * A word is {state, lane, turn, generation}. Whoever wins the compare-and-swap of a word owns the
  * connection; who loses drops its copy and goes on. The generation goes up on every deal, so a
  * lane can only ever claim what it was dealt last, whatever stale messages or events it still
- * holds. */
+ * holds. Of a connection that rests half read the word has a turn, too, another one each time: who
+ * copies its octets and then claims the word knows that nobody has touched them in between. */
 #ifndef FF_CONNTABLE_H
 #define FF_CONNTABLE_H
 
@@ -16,7 +17,8 @@
 enum ff_state {
     FF_FREE,    /* no connection */
     FF_QUEUED,  /* dealt: in the lane's channel or just received; the master may take it back */
-    FF_READING, /* the lane: part of a head or body has been read */
+    FF_READING, /* the lane: works on its input */
+    FF_HALF,    /* the lane: waits for the rest of a head or body; the master may take it back */
     FF_RUNNING, /* the lane: the application has it */
     FF_IDLE,    /* the lane: hot between requests, nothing buffered; the master may take it back */
     FF_FLUSH,   /* the lane: the response is going out to a slow reader */
@@ -25,11 +27,11 @@ enum ff_state {
     FF_CLOSED   /* the lane has shut it down; the master closes its copy */
 };
 
-enum { FF_GENERATION_BITS = 40 };
+enum { FF_GENERATION_BITS = 32 };
 
 static inline uint64_t ff_word(enum ff_state state, uint16_t lane, uint64_t generation)
 {
-    return (uint64_t)state | (uint64_t)lane << 8 | generation << 24;
+    return (uint64_t)state | (uint64_t)lane << 8 | generation << 32;
 }
 
 static inline enum ff_state ff_word_state(uint64_t word)
@@ -44,13 +46,19 @@ static inline uint16_t ff_word_lane(uint64_t word)
 
 static inline uint64_t ff_word_generation(uint64_t word)
 {
-    return word >> 24;
+    return word >> 32;
 }
 
 /* The same owner and generation in another state. */
 static inline uint64_t ff_word_with(uint64_t word, enum ff_state state)
 {
-    return (word & ~(uint64_t)0xff) | (uint64_t)state;
+    return (word & ~(uint64_t)0xff0000ff) | (uint64_t)state;
+}
+
+/* The same owner and generation, half read, for the `turn`-th time. */
+static inline uint64_t ff_word_half(uint64_t word, uint8_t turn)
+{
+    return ff_word_with(word, FF_HALF) | (uint64_t)turn << 24;
 }
 
 /* Takes ownership: from exactly `from` to `to`; false when somebody else was first. */

@@ -42,7 +42,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
         goto finish;
     d->poller = d->bell = -1;
     d->keep_alive_ms = keep_alive_ms;
-    d->silence_ms = silence_ms;
+    d->silence_ms = d->half_ms = silence_ms;
     d->busy_us = FF_BUSY_US;
     d->stuck_us = FF_STUCK_US;
     d->part_us = FF_PART_US;
@@ -162,8 +162,8 @@ void ff_dispatcher_rest(struct ff_dispatcher *d, uint16_t lane)
 void ff_dispatcher_leave(struct ff_dispatcher *d, uint16_t lane)
 {
     ff_dispatcher_rest(d, lane);
-    d->lane[lane]->is_leaving = true;
     ff_keeper_clear(d, lane); /* so that the notice finds room */
+    d->lane[lane]->is_leaving = true;
     if (d->lane[lane]->send_end >= 0)
         ff_channel_tell(d->lane[lane]->send_end, FF_NOTICE_LEAVE);
     ff_dealer_deal(d);

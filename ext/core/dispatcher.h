@@ -71,6 +71,7 @@ struct ff_dispatcher {
     int poller, bell;
     int64_t keep_alive_ms; /* for a parked connection that was answered before */
     int64_t silence_ms;    /* for one that never said anything */
+    int64_t half_ms;       /* for one of which a part of a request is there */
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
     int64_t timeout_us;    /* the application's, without progress; 0: any */

@@ -73,7 +73,8 @@ uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer
     ff_conn_line_begin(line, peer, listener);
     e->entry[id].fd = fd;
     e->entry[id].drained = 0;
-    e->entry[id].replayed = 0;
+    e->entry[id].replayed = e->entry[id].bytes_rx = 0;
+    e->entry[id].moves = 0;
     e->entry[id].is_watched = false;
     ff_word_set(line, ff_word(FF_PARKED, 0, e->entry[id].generation));
     append_entry(e, id, FF_LIST_WAITING, now_ms);

@@ -18,6 +18,7 @@ enum {
     FF_LIST_WAITING,             /* something to say, no lane yet; oldest first */
     FF_LIST_PARKED,              /* in the master's poller until readable; longest quiet first */
     FF_LIST_SILENT,              /* parked, but has not said anything yet; oldest first */
+    FF_LIST_HALF,                /* as PARKED, with a part of a request; longest quiet first */
     FF_LIST_LINGER,              /* half-closed, being read to the end; oldest first */
     FF_LISTS
 };
@@ -27,10 +28,11 @@ struct ff_escrow_entry {
     uint64_t generation; /* survives the connection: ids are used again, generations are not */
     int fd;              /* -1: no connection */
     uint32_t prev, next; /* ids, 0 at the ends */
-    char *bytes; /* what a dead worker had read, to be dealt with the connection; NULL: nothing */
+    char *bytes; /* what another lane had read, to be dealt with the connection; NULL: nothing */
     uint64_t bytes_rx; /* rx of the base that they stand behind */
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
     uint32_t bytes_len;
+    uint8_t moves;   /* how often lanes that live lost it with those octets */
     bool is_watched; /* the master's poller knows the descriptor */
     uint16_t list;
     uint16_t drained; /* LINGER: KiB read and dropped */

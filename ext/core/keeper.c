@@ -2,6 +2,8 @@
 
 #include "clock.h"
 #include "dealer.h"
+#include "http_response.h"
+#include "salvage.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -11,7 +13,8 @@ enum {
     TICK_MS = 2,
     TICK_MAX_MS = 64,
     COLLECT_MS = 1000,
-    EVICT = 16
+    EVICT = 16,
+    MOVES_MAX = 8
 };
 
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
@@ -47,6 +50,20 @@ void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list)
     ff_escrow_forget_bytes(&d->escrow, id);
     ff_escrow_move(&d->escrow, id, list, d->now_ms);
     watch(d, id);
+}
+
+void ff_keeper_refuse(struct ff_dispatcher *d, uint32_t id, int status)
+{
+    struct ff_buffer out = {0};
+    char date[FF_HTTP_DATE_LEN];
+    int fd = d->escrow.entry[id].fd;
+    ff_http_date(ff_clock_wall_s(), date);
+    if (ff_http_refusal(&out, status, false, date) == 0)
+        send(fd, ff_buffer_head(&out), ff_buffer_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ff_buffer_close(&out);
+    shutdown(fd, SHUT_WR);
+    d->stats.refused++;
+    ff_keeper_keep(d, id, FF_LIST_LINGER);
 }
 
 void ff_keeper_park(struct ff_dispatcher *d, uint32_t id)
@@ -135,13 +152,15 @@ void ff_keeper_event(struct ff_dispatcher *d, const struct ff_poller_event *even
     uint16_t list = d->escrow.entry[id].list;
     if (list == FF_LIST_LINGER)
         drain(d, id);
-    else if (list == FF_LIST_PARKED || list == FF_LIST_SILENT)
+    else if (list == FF_LIST_PARKED || list == FF_LIST_SILENT || list == FF_LIST_HALF)
         unpark(d, id, !(event->events & FF_POLL_HUP));
 }
 
 void ff_keeper_end_parked(struct ff_dispatcher *d)
 {
     static const uint16_t parked[] = {FF_LIST_PARKED, FF_LIST_SILENT};
+    while (d->escrow.list[FF_LIST_HALF].first) /* a lane lets them finish, as those that it has */
+        ff_escrow_move(&d->escrow, d->escrow.list[FF_LIST_HALF].first, FF_LIST_WAITING, d->now_ms);
     for (int i = 0; i < 2; i++) {
         uint32_t id;
         while ((id = d->escrow.list[parked[i]].first)) {
@@ -181,11 +200,12 @@ static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
     uint32_t first = d->escrow.list[list].first;
     int64_t after_ms = list == FF_LIST_LINGER   ? FF_LINGER_MS
                        : list == FF_LIST_SILENT ? d->silence_ms
+                       : list == FF_LIST_HALF   ? d->half_ms
                                                 : d->keep_alive_ms;
     return first && after_ms ? d->escrow.entry[first].since_ms + after_ms : INT64_MAX;
 }
 
-static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_LINGER};
+static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_HALF, FF_LIST_LINGER};
 enum { TIMED_LISTS = sizeof(TIMED) / sizeof(*TIMED) };
 
 void ff_keeper_expire(struct ff_dispatcher *d)
@@ -193,7 +213,11 @@ void ff_keeper_expire(struct ff_dispatcher *d)
     int64_t since_us = ff_clock_us();
     for (int i = 0; i < TIMED_LISTS; i++)
         while (due_ms(d, TIMED[i]) <= d->now_ms) {
-            ff_keeper_release(d, d->escrow.list[TIMED[i]].first, false);
+            uint32_t id = d->escrow.list[TIMED[i]].first;
+            if (TIMED[i] == FF_LIST_HALF)
+                ff_keeper_refuse(d, id, 408);
+            else
+                ff_keeper_release(d, id, false);
             if (ff_dispatcher_is_over(d, since_us))
                 return;
         }
@@ -247,7 +271,37 @@ void ff_keeper_empty_channel(const struct ff_master_lane *lane)
             ff_sock_close(fds[--n]);
 }
 
-/* Takes one connection back if it is queued or idle. */
+/* Takes back what lies half read in a lane, with its octets. They are copied before the word is
+ * claimed: the lane uses their memory again as soon as it has noticed. */
+static bool take_half(struct ff_dispatcher *d, uint32_t id, uint16_t i)
+{
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    struct ff_conn_line *line = &d->page->conn[id];
+    uint64_t word = atomic_load(&line->word), parked = ff_word(FF_PARKED, 0, entry->generation);
+    if (ff_word_with(word, FF_HALF) != ff_word(FF_HALF, i, entry->generation) ||
+        ff_word_state(word) != FF_HALF || d->lane[i]->is_leaving)
+        return false;
+    struct ff_rescue_facts facts = {.progress = atomic_load(&line->progress),
+                                    .base = *ff_progress_base(line)};
+    if (atomic_load(&facts.base.block) == 0 || facts.progress & FF_PROGRESS_BEGUN ||
+        (entry->moves >= MOVES_MAX && entry->bytes_rx == facts.base.rx))
+        return false; /* it has outgrown its block, or met too many busy lanes: it waits */
+    ff_rescue_ask(entry->fd, line, &facts);
+    if (!facts.is_known || facts.sent != facts.base.tx || facts.received <= facts.base.rx ||
+        !ff_salvage_keep(d, id, i, &facts.base, facts.received))
+        return false;
+    if (!ff_word_claim(line, word, parked)) {
+        ff_escrow_forget_bytes(&d->escrow, id);
+        return false;
+    }
+    entry->moves++;
+    ff_salvage_set_base(line, facts.base);
+    ff_escrow_move(&d->escrow, id, FF_LIST_HALF, d->now_ms);
+    watch(d, id);
+    return true;
+}
+
+/* Takes one connection back if it is queued or idle, or rests half read. */
 static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 {
     if (ff_escrow_take(&d->escrow, id, i, FF_QUEUED)) {
@@ -256,7 +310,7 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
         d->stats.redealt++;
     } else if (ff_escrow_take(&d->escrow, id, i, FF_IDLE)) {
         ff_keeper_park(d, id);
-    } else {
+    } else if (!take_half(d, id, i)) {
         ff_escrow_move(&d->escrow, id, i,
                        d->now_ms); /* to the end: the next pass starts elsewhere */
         return false;

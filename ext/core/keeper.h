@@ -52,6 +52,11 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d);
 /* Moves `id` to `list` and lets the poller tell when its client says something. */
 void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list);
 
+/* Answers with `status` in a worker's place, and ends the connection: nothing of an answer was
+ * sent.
+ */
+void ff_keeper_refuse(struct ff_dispatcher *d, uint32_t id, int status);
+
 /* Keeps an open connection until its client says something. */
 void ff_keeper_park(struct ff_dispatcher *d, uint32_t id);
 

@@ -93,6 +93,7 @@ static void receive_deals(struct ff_lane *lane)
     if (n == 0) {
         lane->mode = FF_LANE_ENDING;
         ff_poller_remove(lane->poller, lane->config.seat.channel);
+        ff_tenure_drop_taken(lane); /* the master takes nothing any more; only they keep us */
     }
 }
 
@@ -168,16 +169,7 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
         ff_duplex_event(lane, c, event->events);
         return NULL;
     }
-    if (ff_tenure_is_idle(c)) {
-        uint64_t mine = ff_word_with(c->word, FF_READING);
-        if (!ff_word_claim(ff_tenure_line(lane, c), c->word, mine)) {
-            ff_tenure_drop(lane, c);
-            return NULL;
-        }
-        c->word = mine;
-        lane->busy++;
-    }
-    return c;
+    return ff_tenure_wake(lane, c) ? c : NULL;
 }
 
 /* Looks at the next thing: deals in hand, deals in the channel, hot connections. True when the
@@ -335,13 +327,12 @@ static void expire(struct ff_lane *lane)
     bool is_given_back = false;
     while ((node = ff_deadlines_expire(&lane->deadlines, lane->now_ms))) {
         struct ff_conn *c = (struct ff_conn *)node; /* its first member */
-        uint64_t mine = ff_word_with(c->word, FF_READING);
         if (c->phase == FF_PHASE_LINGER)
             ff_tenure_end(lane, c);
         else if (c->phase == FF_PHASE_RUN)
             ff_duplex_expire(lane, c);
-        else if (ff_tenure_is_idle(c) && !ff_word_claim(ff_tenure_line(lane, c), c->word, mine))
-            ff_tenure_drop(lane, c);
+        else if (!ff_tenure_wake(lane, c))
+            continue;
         else if (c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
         else

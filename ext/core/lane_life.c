@@ -64,12 +64,8 @@ void ff_lane_go(struct ff_lane *lane)
         ff_sock_close(lane->deal_fd[lane->next_deal++]);
     for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
         struct ff_conn *c = lane->conn[id];
-        if (!c || !ff_tenure_is_idle(c))
-            continue;
-        if (ff_word_claim(ff_tenure_line(lane, c), c->word, ff_word_with(c->word, FF_READING)))
+        if (c && ff_tenure_rests(c) && ff_tenure_wake(lane, c) && c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c);
-        else
-            ff_tenure_drop(lane, c);
     }
     ff_lane_ring(lane);
 }

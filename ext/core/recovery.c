@@ -2,73 +2,11 @@
 
 #include "clock.h"
 #include "dealer.h"
-#include "http_response.h"
 #include "keeper.h"
 #include "poller.h"
+#include "salvage.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-/* Where the octets that were received behind `base` begin, and how many there can be at most. */
-static const char *place_of(const struct ff_dispatcher *d, uint32_t id, uint16_t lane,
-                            const struct ff_base *base, size_t *room)
-{
-    const struct ff_escrow_entry *entry = &d->escrow.entry[id];
-    uint32_t block = atomic_load_explicit(&base->block, memory_order_acquire), at = base->at;
-    if (block == 0) { /* it was dealt with them, and died before it had them in its block */
-        *room = entry->bytes_rx == base->rx ? entry->bytes_len : 0;
-        return entry->bytes;
-    }
-    if (block > FF_BLOCKS_OWN || at > FF_BLOCK) {
-        *room = 0;
-        return NULL;
-    }
-    *room = FF_BLOCK - at;
-    return d->lane[lane]->blocks + (size_t)(block - 1) * FF_BLOCK + at;
-}
-
-/* Lets `base` hold, with nothing begun, and nothing known of where its octets lie. */
-static void set_base(struct ff_conn_line *line, struct ff_base base)
-{
-    atomic_store(&base.block, 0);
-    line->base[0] = base;
-    atomic_store(&line->progress, 0);
-}
-
-/* Keeps what was received behind `base`, up to `received`; false if it is gone. */
-static bool keep_bytes(struct ff_dispatcher *d, uint32_t id, uint16_t lane,
-                       const struct ff_base *base, uint64_t received)
-{
-    struct ff_escrow_entry *entry = &d->escrow.entry[id];
-    uint64_t n = received - base->rx;
-    size_t room;
-    const char *bytes = place_of(d, id, lane, base, &room);
-    char *copy = n <= room ? malloc(n) : NULL;
-    if (!copy)
-        return false;
-    memcpy(copy, bytes, n);
-    ff_escrow_forget_bytes(&d->escrow, id);
-    entry->bytes = copy;
-    entry->bytes_len = (uint32_t)n;
-    entry->bytes_rx = base->rx;
-    return true;
-}
-
-/* Answers in the worker's place: nothing of an answer was sent. */
-static void refuse(struct ff_dispatcher *d, uint32_t id, int status)
-{
-    struct ff_buffer out = {0};
-    char date[FF_HTTP_DATE_LEN];
-    int fd = d->escrow.entry[id].fd;
-    ff_http_date(ff_clock_wall_s(), date);
-    if (ff_http_refusal(&out, status, false, date) == 0)
-        send(fd, ff_buffer_head(&out), ff_buffer_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
-    ff_buffer_close(&out);
-    shutdown(fd, SHUT_WR);
-    d->stats.refused++;
-    ff_keeper_keep(d, id, FF_LIST_LINGER);
-}
 
 /* Did the request that runs at `lane` take too long? One that ended before the kill is not the one
  * that came after it. */
@@ -83,7 +21,7 @@ static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const stru
                  enum ff_rescue rescue)
 {
     size_t room;
-    const char *bytes = place_of(d, id, lane, base, &room);
+    const char *bytes = ff_salvage_place(d, id, lane, base, &room);
     if (d->rescues++ >= FF_RESCUED_MAX)
         return;
     struct ff_rescued *told = &d->rescued[d->rescues - 1];
@@ -109,11 +47,11 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     facts.is_replayed = entry->replayed == facts.base.rx + 1;
     enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
     bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;
-    if (rescue == FF_RESCUE_REPLAY && !keep_bytes(d, id, lane, holds, facts.received))
+    if (rescue == FF_RESCUE_REPLAY && !ff_salvage_keep(d, id, lane, holds, facts.received))
         rescue = FF_RESCUE_REFUSE;
     if (was_running && rescue != FF_RESCUE_PARK && rescue != FF_RESCUE_END)
         tell(d, id, lane, holds, rescue);
-    set_base(line, *holds);
+    ff_salvage_set_base(line, *holds);
     switch (rescue) {
     case FF_RESCUE_PARK:
         ff_keeper_park(d, id);
@@ -126,7 +64,7 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         return 0;
     case FF_RESCUE_REFUSE:
-        refuse(d, id, was_running && has_timed_out(d, lane) ? 504 : 502);
+        ff_keeper_refuse(d, id, was_running && has_timed_out(d, lane) ? 504 : 502);
         return was_running;
     default:
         ff_keeper_release(d, id, false);

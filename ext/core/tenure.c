@@ -20,7 +20,7 @@ static void set_state(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
 {
     lane->busy += (uint32_t)ff_tenure_is_idle(c);
     lane->busy -= state == FF_IDLE;
-    c->word = ff_word_with(c->word, state);
+    c->word = state == FF_HALF ? ff_word_half(c->word, ++c->turn) : ff_word_with(c->word, state);
     ff_crash_point();
     ff_word_set(ff_tenure_line(lane, c), c->word);
 }
@@ -199,6 +199,29 @@ void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c)
     forget(lane, c);
 }
 
+bool ff_tenure_wake(struct ff_lane *lane, struct ff_conn *c)
+{
+    uint64_t mine = ff_word_with(c->word, FF_READING);
+    if (!ff_tenure_rests(c))
+        return true;
+    if (!ff_word_claim(ff_tenure_line(lane, c), c->word, mine)) {
+        ff_tenure_drop(lane, c);
+        return false;
+    }
+    lane->busy += (uint32_t)ff_tenure_is_idle(c);
+    c->word = mine;
+    return true;
+}
+
+void ff_tenure_drop_taken(struct ff_lane *lane)
+{
+    for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++) {
+        struct ff_conn *c = lane->conn[id];
+        if (c && ff_tenure_rests(c) && atomic_load(&ff_tenure_line(lane, c)->word) != c->word)
+            ff_tenure_drop(lane, c);
+    }
+}
+
 void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c)
 {
     ff_tenure_unwatch(lane, c);
@@ -254,7 +277,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
         ff_pace_wait(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
     if (is_quiet)
         take_work_back(lane, c);
-    set_state(lane, c, is_quiet ? FF_IDLE : FF_READING);
+    set_state(lane, c, is_quiet ? FF_IDLE : FF_HALF);
 }
 
 /* The socket takes no more: the flusher has the connection until its client has read on. */

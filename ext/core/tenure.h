@@ -23,6 +23,19 @@ static inline bool ff_tenure_is_idle(const struct ff_conn *c)
     return ff_word_state(c->word) == FF_IDLE;
 }
 
+/* May the master have taken it? */
+static inline bool ff_tenure_rests(const struct ff_conn *c)
+{
+    return ff_tenure_is_idle(c) || ff_word_state(c->word) == FF_HALF;
+}
+
+/* Goes on with a connection, which may have rested. False, and our copy is dropped, if the master
+ * has taken it meanwhile. */
+bool ff_tenure_wake(struct ff_lane *lane, struct ff_conn *c);
+
+/* Drops what the master has taken meanwhile. */
+void ff_tenure_drop_taken(struct ff_lane *lane);
+
 /* Looks for `events` (FF_POLL_*, some) of it / for none. 0 or -errno. */
 int ff_tenure_watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events);
 void ff_tenure_unwatch(struct ff_lane *lane, struct ff_conn *c);

@@ -15,6 +15,14 @@ TEST(a_word_holds_state_lane_and_generation_apart)
     CHECK(word == ff_word(FF_CLOSED, FF_LANES_MAX - 1, top));
 }
 
+TEST(a_word_that_is_half_read_is_another_one_each_time)
+{
+    uint64_t word = ff_word(FF_READING, 3, 7), half = ff_word_half(word, 1);
+    CHECK(ff_word_state(half) == FF_HALF && ff_word_lane(half) == 3 &&
+          ff_word_generation(half) == 7);
+    CHECK(half != ff_word_half(word, 2) && ff_word_with(half, FF_READING) == word);
+}
+
 TEST(only_the_exact_word_can_be_claimed)
 {
     struct ff_conn_line line = {0};

@@ -77,7 +77,7 @@ TEST(half_a_request_is_reading_and_goes_on_with_the_rest)
     int client = stage_connect(s);
     stage_send(client, "GET /a HTTP/1.1\r\nHo");
     CHECK(stage_read(s, client)[0] == '\0');
-    CHECK(state_of(s, 1) == FF_READING);
+    CHECK(state_of(s, 1) == FF_HALF);
     stage_send(client, "st: x\r\n\r\n");
     CHECK(ends_with(stage_read(s, client), "0 /a"));
     close(client);

@@ -231,3 +231,83 @@ TEST(nothing_ticks_when_nothing_could_be_taken_back)
     close(client);
     stage_close(s);
 }
+
+/* Two connections at lane 0: a request that does not come back, and `first`, a part of one. */
+static int open_half(struct stage *s, int *holder, const char *first)
+{
+    int client = stage_connect(s);
+    stage_send(client, first);
+    stage_run(s);
+    *holder = stage_connect(s);
+    s->d->cursor = 0;
+    stage_send(*holder, GET("/hold"));
+    stage_run(s);
+    if (!s->held[0] || s->d->escrow.list[0].count != 2)
+        abort();
+    s->d->busy_us = 1;
+    return client;
+}
+
+TEST(half_a_request_at_a_busy_lane_is_completed_by_another)
+{
+    static const char *const firsts[] = {
+        "G", "GET /half HT", "GET /half HTTP/1.1\r\nHost: x\r\n",
+        "POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"};
+    static const char *const rests[] = {"ET /half HTTP/1.1\r\nHost: x\r\n\r\n",
+                                        "TP/1.1\r\nHost: x\r\n\r\n", "\r\n", "cd"};
+    int ready[FF_POLLER_BATCH];
+    for (int i = 0; i < 4; i++) {
+        struct stage *s = stage_open(8, 2);
+        int holder, client = open_half(s, &holder, firsts[i]);
+        ff_dispatcher_wait(s->d, 0, ready);
+        CHECK(s->d->escrow.list[FF_LIST_HALF].count == 1 && s->d->escrow.list[0].count == 1);
+        stage_send(client, rests[i]);
+        CHECK(strstr(stage_read(s, client), i < 3 ? "1 /half" : "1 /half abcd"));
+        stage_send(client, GET("/next"));
+        CHECK(strstr(stage_read(s, client), "1 /next"));
+        stage_finish(s, 0); /* it finds that it has lost the other one */
+        stage_run(s);
+        CHECK(strstr(stage_read_now(holder), "0 /hold"));
+        close(client);
+        close(holder);
+        stage_close(s);
+    }
+}
+
+TEST(half_a_request_that_was_taken_back_ends_in_time)
+{
+    struct stage *s = stage_open(8, 2);
+    int holder, client = open_half(s, &holder, "GET / HTTP/1.1\r\n");
+    s->d->half_ms = 1;
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 408 "));
+    close(client);
+    close(holder);
+    stage_close(s);
+}
+
+TEST(half_a_request_is_not_taken_back_for_ever)
+{
+    struct stage *s = stage_open(8, 1);
+    int holder, client = open_half(s, &holder, "GET /slow HTTP/1.1\r\nHost: x\r\n");
+    int ready[FF_POLLER_BATCH];
+    uint64_t taken = 0;
+    for (int i = 0; i < 20; i++) {
+        ff_dispatcher_wait(s->d, 0, ready);
+        stage_finish(s, 0);
+        CHECK(strstr(stage_read(s, holder), "0 /hold"));
+        stage_send(client, "A: b\r\n");
+        stage_run(s);
+        CHECK(s->d->stats.taken - taken <= 2);
+        taken = s->d->stats.taken;
+        stage_send(holder, GET("/hold"));
+        stage_run(s);
+        CHECK(s->held[0]);
+    }
+    stage_finish(s, 0);
+    stage_send(client, "\r\n");
+    CHECK(strstr(stage_read(s, client), "0 /slow"));
+    CHECK(s->d->escrow.entry[1].moves == 8);
+    close(client);
+    close(holder);
+    stage_close(s);
+}

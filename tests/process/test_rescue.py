@@ -381,6 +381,25 @@ def test_a_worker_that_goes_on_after_a_stop_gets_work_again(start: Start, connec
     wait_until(lambda: server.who().pid == victim)
 
 
+def test_half_a_request_at_a_busy_worker_is_completed_by_another(
+    start: Start, connect: Connect, gate: MakeGate
+) -> None:
+    server = start(workers=2)
+    half = [connect(server).send(get()[:20]) for _ in range(4)]
+    server.wait_for_rest()
+    door = gate()
+    blocked = connect(server).send(get(door.url()))
+    busy = server.worker_at(door)
+
+    began = time.monotonic()
+    pids = {answer(wire.send(get()[20:]).read_response().body).pid for wire in half}
+
+    assert busy not in pids
+    assert time.monotonic() - began < 2
+    door.open()
+    assert answer(blocked.read_response().body).pid == busy
+
+
 def test_a_handler_that_blocks_delays_nobody_else(
     start: Start, connect: Connect, gate: MakeGate
 ) -> None:

@@ -42,6 +42,7 @@ class Dispatcher:
         max_connections: int,
         keep_alive: float,
         silence: float,
+        body_timeout: float = 0.0,
         timeout: float = 0.0,
         dispatch: str = "round-robin",
         replay: bool = True,
@@ -49,7 +50,8 @@ class Dispatcher:
         """Map the shared page and open the reactor.
 
         *max_connections* is the size of the connection table; *keep_alive* seconds is how long a
-        connection that was answered may stay quiet, *silence* one that never said anything, *timeout* an
+        connection that was answered may stay quiet, *silence* one that never said anything, *body_timeout*
+        one that has said a part of a request and was taken from a lane without time for it, *timeout* an
         application that has a request (0: any). *dispatch* ("round-robin", "least-loaded", "ip-hash") says
         who gets the next connection, of those that have room. Without *replay*, a request whose worker died
         is answered 502 and never run again. Raises OSError.

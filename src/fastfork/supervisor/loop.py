@@ -101,6 +101,7 @@ class Master:
                 max_connections=limit,
                 keep_alive=settings.keep_alive,
                 silence=settings.head_timeout,
+                body_timeout=settings.body_timeout,
                 timeout=settings.timeout,
                 dispatch=policy_of(settings.dispatch, "wsgi"),  # until a worker tells
                 replay=settings.replay != "off",
