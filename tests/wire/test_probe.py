@@ -14,7 +14,7 @@ from probe.case import AFTER, Answered, Case, Refused, Reply, Unfinished, Waits
 CASES = line.CASES | fields.CASES | framing.CASES | connection.CASES
 
 
-@pytest.fixture(scope="module", params=["wsgi"])
+@pytest.fixture(scope="module", params=["wsgi", "asgi"])
 def server(request: pytest.FixtureRequest, shared: Serve) -> Server:
     """Give the probe's application, by each interface."""
     return shared(f"probe:{request.param}")
