@@ -7,11 +7,13 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EAGAIN, EINTR, EMSGSIZE, ETIMEDOUT
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t
 from libc.stdlib cimport free
+from libc.string cimport memcmp
 
 from c_bus cimport (
     FF_HUB_BRIDGE,
     FF_FRAME_PART,
     FF_FRAME_RAW,
+    FF_FRAME_SEND,
     FF_FRAME_TOPIC_MAX,
     FF_LINK_LATER,
     FF_MESSAGE_MAX,
@@ -50,7 +52,7 @@ from c_bus cimport (
 )
 from check cimport check
 
-from msgspec.msgpack import Encoder
+from msgspec.msgpack import Decoder, Encoder
 
 
 cdef extern from "Python.h":
@@ -82,6 +84,7 @@ cdef const char *begin(ff_frame *frame, int kind, int flags, str topic) except N
 
 
 cdef object encode = Encoder().encode
+cdef object decode = Decoder().decode
 
 
 cpdef tuple packed(message):
@@ -106,6 +109,68 @@ cdef list heard(ff_inbox *inbox):
         r = ff_inbox_next(inbox, &m)
     check(r)
     return messages
+
+
+cdef class Ear:
+    """Messages that came in, and who gets them."""
+
+    cdef ff_inbox *inbox
+    cdef str topic  # of the last message: most often the next one has it, too
+
+    cdef str topic_of(self, ff_message *m):
+        cdef Py_ssize_t n = -1
+        cdef const char *last = NULL
+        if self.topic is not None:
+            last = PyUnicode_AsUTF8AndSize(self.topic, &n)
+        if n != m.frame.topic_size or memcmp(last, m.topic, n) != 0:
+            self.topic = PyUnicode_DecodeUTF8(m.topic, m.frame.topic_size, "replace")
+        return self.topic
+
+    cdef bint deliver(self, to, long most) except -1:
+        """Give at most `most` messages (0: all) to the endpoint `to`; whether there may be more."""
+        cdef ff_message m
+        cdef long n = 0
+        cdef int r
+        handlers = to.handlers
+        cdef dict found = handlers.found
+        while most == 0 or n < most:
+            r = ff_inbox_next(self.inbox, &m)
+            if check(r) == 0:
+                return False
+            n += 1
+            topic = self.topic_of(&m)
+            if m.frame.kind > FF_FRAME_SEND:
+                octets = PyBytes_FromStringAndSize(m.bytes, m.frame.total)
+                try:
+                    to.take(<int>m.frame.kind, <int>m.frame.flags, <long>m.frame.id, topic, octets)
+                except Exception as error:
+                    to.fail(topic, error)
+                continue
+            receivers = found.get(topic)
+            if receivers is None:
+                receivers = handlers.find(topic)
+            if receivers:
+                octets = PyBytes_FromStringAndSize(m.bytes, m.frame.total)
+                self.give(to, <tuple>receivers, &m, topic, octets)
+        return True
+
+    cdef int give(
+        self, to, tuple receivers, ff_message *m, str topic, bytes octets
+    ) except -1:
+        cdef bint is_raw = m.frame.flags & FF_FRAME_RAW
+        cdef object sender = <int>m.frame.slot
+        if m.frame.slot == FF_SLOT_MASTER:
+            sender = "master"
+        elif m.frame.slot == FF_SLOT_ELSEWHERE:
+            sender = "elsewhere"
+        for receiver in receivers:
+            try:
+                result = receiver(topic, octets if is_raw else decode(octets), sender)
+                if result is not None and hasattr(result, "__await__"):
+                    to.finish(receiver, topic, result)
+            except Exception as error:
+                to.fail(topic, error)
+        return 0
 
 
 def framed(int kind, int flags, str topic, bytes octets, uint32_t id=0):
@@ -145,6 +210,7 @@ cdef class Inbox:
 
 cdef class Link:
     cdef ff_link *core
+    cdef Ear ear
     cdef public object on_answers
 
     def __init__(self, ends, *, size_t limit, str overflow):
@@ -154,13 +220,19 @@ cdef class Link:
         for i in range(4):
             fds[i] = ends[i]
         check(ff_link_open(fds, limit, <ff_overflow><int>OVERFLOWS.index(overflow), &self.core))
+        self.ear = Ear()
+        self.ear.inbox = ff_link_inbox(self.core)
+
+    def tell(self, int kind, str topic, message, int to=0):
+        cdef tuple both = packed(message)
+        return self.say(kind, both[0], topic, both[1], to)
 
     def __dealloc__(self):
         ff_link_free(self.core)
 
-    def say(
+    cpdef bint say(
         self, int kind, int flags, str topic, bytes octets, int to=0, uint32_t id=0, bint now=False
-    ):
+    ) except -1:
         cdef ff_frame frame
         cdef const char *name = begin(&frame, kind, flags, topic)
         cdef const char *data = PyBytes_AS_STRING(octets)
@@ -198,8 +270,11 @@ cdef class Link:
         if r == -EINTR:
             PyErr_CheckSignals()
         if r == -EINTR or r == -EAGAIN:
-            return []
-        return heard(ff_link_inbox(self.core)) if check(r) else None
+            return True
+        return check(r) > 0
+
+    def deliver(self, to, long most=0):
+        return self.ear.deliver(to, most)
 
     def request(self, int kind, int flags, str topic, bytes octets, timeout):
         cdef ff_frame frame
@@ -266,6 +341,7 @@ cdef class Link:
 cdef class Post:
     cdef ff_hub *hub
     cdef ff_inbox inbox
+    cdef Ear ear
     cdef object dispatcher  # keeps the hub
 
     def __init__(self, dispatcher, *, size_t limit, str overflow):
@@ -273,13 +349,19 @@ cdef class Post:
         self.hub.limit = limit
         self.hub.policy = <ff_overflow><int>OVERFLOWS.index(overflow)
         self.dispatcher = dispatcher
+        self.ear = Ear()
+        self.ear.inbox = &self.inbox
 
     def __dealloc__(self):
         ff_inbox_close(&self.inbox)
 
-    def say(
+    def tell(self, int kind, str topic, message, int to=0):
+        cdef tuple both = packed(message)
+        return self.say(kind, both[0], topic, both[1], to)
+
+    cpdef bint say(
         self, int kind, int flags, str topic, bytes octets, int to=0, uint32_t id=0, bint now=False
-    ):
+    ) except -1:
         cdef ff_frame frame
         cdef const char *name = begin(&frame, kind, flags, topic)
         cdef const char *data = PyBytes_AS_STRING(octets)
@@ -302,9 +384,9 @@ cdef class Post:
                 break
         return r == 0
 
-    def hear(self):
+    def deliver(self, to):
         check(ff_hub_take(self.hub, &self.inbox))
-        return heard(&self.inbox)
+        self.ear.deliver(to, 0)
 
     def join_bridge(self):
         cdef int ends[4]

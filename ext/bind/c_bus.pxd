@@ -11,6 +11,7 @@ cdef extern from "frame.h" nogil:
     enum:
         FF_FRAME_PART
         FF_FRAME_RAW
+        FF_FRAME_SEND
         FF_FRAME_TOPIC_MAX
         FF_MESSAGE_MAX
         FF_SLOT_MASTER

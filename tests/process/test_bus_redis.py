@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from typing import Any
 
@@ -46,8 +47,9 @@ def gaps(server: Cluster) -> list[int]:
 
 def bridge_of(server: Cluster) -> int:
     """Return the pid of the server's bridge."""
-    workers = {server.worker_in(slot) for slot in range(2)}
-    (bridge,) = set(children_of(server.pid)) - workers
+    others = {server.worker_in(slot) for slot in range(2)}
+    others |= {int(pid) for pid in re.findall(r"template \(pid (\d+)\) has imported", server.log)}
+    (bridge,) = set(children_of(server.pid)) - others
     return bridge
 
 

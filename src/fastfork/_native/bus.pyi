@@ -1,7 +1,7 @@
 """Both ends of the bus: a worker's link, and the master's post beside the hub."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from fastfork._native.dispatcher import Dispatcher
 
@@ -37,6 +37,30 @@ def framed(
     id: int = 0,  # noqa: A002
 ) -> bytes:
     """Return a message as it goes through a pipe of the bus. Raises ValueError, as `Link.say`."""
+
+class Handlers(Protocol):
+    """Who wants to hear what."""
+
+    @property
+    def found(self) -> dict[str, tuple[Callable[[str, Any, int | str], Any], ...]]:
+        """The handlers of some topics."""
+
+    def find(self, topic: str) -> tuple[Callable[[str, Any, int | str], Any], ...]:
+        """Return those of any topic."""
+
+class Receiver(Protocol):
+    """Who messages are delivered to.
+
+    Its handlers get publications, and what was sent to them, from `deliver`: what one of them raises goes to
+    `fail`, what it returns that can be awaited to `finish`. Everything else goes to `take`.
+    """
+
+    @property
+    def handlers(self) -> Handlers: ...
+    @property
+    def finish(self) -> Callable[[Any, str, Any], object]: ...
+    def fail(self, topic: str, error: BaseException) -> None: ...
+    def take(self, kind: int, flags: int, number: int, topic: str, octets: bytes) -> None: ...
 
 class Inbox:
     """What came through one pipe, for who reads it itself."""
@@ -77,11 +101,14 @@ class Link:
     def wait_for_room(self) -> None:
         """Wait up to 0.1 s, without the GIL, for the hub to take something."""
 
-    def hear(self) -> list[Message] | None:
-        """Wait, without the GIL, for messages; None when the master is gone.
+    def tell(self, kind: int, topic: str, message: object, to: int = 0) -> bool:
+        """`say` what `packed` makes of *message*."""
 
-        Whoever makes `down_fd` non-blocking gets an empty list instead of waiting.
-        """
+    def hear(self) -> bool:
+        """Wait, without the GIL, for messages (if `down_fd` is blocking); False when the master is gone."""
+
+    def deliver(self, to: Receiver, most: int = 0) -> bool:
+        """Give what was heard, at most *most* messages, to its handlers; return whether there may be more."""
 
     def request(
         self,
@@ -134,8 +161,11 @@ class Post:
     ) -> bool:
         """Pass a message on at once; return False if it found no room."""
 
-    def hear(self) -> list[Message]:
-        """Return what was said to the master."""
+    def tell(self, kind: int, topic: str, message: object, to: int = 0) -> bool:
+        """`say` what `packed` makes of *message*."""
+
+    def deliver(self, to: Receiver) -> None:
+        """Give what was said to the master to its handlers."""
 
     def join_bridge(self) -> tuple[int, ...]:
         """As `Dispatcher.join`, for the bridge to other servers. Raises OSError."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastfork._native.bus import MASTER, packed
+from fastfork._native.bus import MASTER
 from fastfork.bus.endpoint import PUBLISH, RESPOND, SEND, SUBSCRIBE, ask
 from fastfork.bus.handlers import Handlers
 from fastfork.bus.worker import Worker
@@ -46,10 +46,9 @@ def publish(topic: str, message: Any) -> None:
     """Give *message* to every worker that subscribed to *topic*, this one too. Outside a server: nothing."""
     here = _here
     if here is not None:
-        flags, octets = packed(message)
         try:
-            if not here.mouth.say(PUBLISH, flags, topic, octets):
-                _insist(here, PUBLISH, flags, topic, octets, 0)
+            if not here.mouth.tell(PUBLISH, topic, message):
+                _insist(here, PUBLISH, topic, message, 0)
         except BrokenPipeError:
             pass  # the master is gone, and this worker follows
 
@@ -58,11 +57,10 @@ def send(to: int | str, message: Any, *, topic: str = "") -> None:
     """Give *message* to the worker in slot *to*, or to the "master", if it subscribed to *topic*."""
     here = _here
     if here is not None:
-        flags, octets = packed(message)
         slot = MASTER if to == "master" else int(to)
         try:
-            if not here.mouth.say(SEND, flags, topic, octets, slot):
-                _insist(here, SEND, flags, topic, octets, slot)
+            if not here.mouth.tell(SEND, topic, message, slot):
+                _insist(here, SEND, topic, message, slot)
         except BrokenPipeError:
             pass  # as above
 
@@ -131,11 +129,9 @@ def enter(here: Worker | Endpoint | None) -> None:
     _here = here
 
 
-def _insist(
-    here: Worker | Endpoint, kind: int, flags: int, topic: str, octets: bytes, to: int
-) -> None:
+def _insist(here: Worker | Endpoint, kind: int, topic: str, message: Any, to: int) -> None:
     while isinstance(here, Worker) and here.waits_for_room():
-        if here.link.say(kind, flags, topic, octets, to):
+        if here.link.tell(kind, topic, message, to):
             break
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from msgspec.msgpack import Decoder
 
-from fastfork._native.bus import ELSEWHERE, MASTER, packed
+from fastfork._native.bus import packed
 from fastfork.errors import BusFailed, BusFull, BusTimeout, BusUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fastfork._native.bus import Link, Message
+    from fastfork._native.bus import Link
     from fastfork.bus.handlers import Handler, Handlers
 
 # By enum ff_frame_kind.
@@ -36,8 +36,6 @@ class Failure(IntEnum):
     LOST = 5
 
 
-_SENDERS: dict[int, int | str] = {MASTER: "master", ELSEWHERE: "elsewhere"}
-
 _decode = Decoder().decode
 
 
@@ -55,6 +53,9 @@ class Mouth(Protocol):
         now: bool = False,
     ) -> bool:
         """Pass a message on; return False if it found no room."""
+
+    def tell(self, kind: int, topic: str, message: object, to: int = 0) -> bool:
+        """Likewise, with a message that is still to be packed."""
 
 
 class Endpoint:
@@ -80,23 +81,12 @@ class Endpoint:
             self.mouth.say(RESPOND, 0, name, b"")
         self.mouth.say(READY, 0, "", b"", now=True)
 
-    def deliver(self, messages: list[Message]) -> None:
-        """Give *messages* to their handlers; what one of them raises is logged."""
-        found, find, decode = self.handlers.found, self.handlers.find, _decode
-        for kind, flags, slot, number, topic, octets in messages:
-            try:
-                if kind <= SEND:
-                    sender = _SENDERS.get(slot, slot)
-                    for handler in found.get(topic) or find(topic):
-                        result = handler(topic, octets if flags & RAW else decode(octets), sender)
-                        if result is not None and hasattr(result, "__await__"):
-                            self.finish(handler, topic, result)
-                elif kind == REQUEST:
-                    self._respond(number, topic, octets if flags & RAW else _decode(octets))
-                elif kind == LEAD and self.on_lead:
-                    self.on_lead()
-            except Exception as error:
-                self.fail(topic, error)
+    def take(self, kind: int, flags: int, number: int, topic: str, octets: bytes) -> None:
+        """Do what a message says that is for this process itself."""
+        if kind == REQUEST:
+            self._respond(number, topic, flags, octets)
+        elif kind == LEAD and self.on_lead:
+            self.on_lead()
 
     def fail(self, topic: str, error: BaseException) -> None:
         """Log what a handler of *topic* has raised."""
@@ -114,8 +104,9 @@ class Endpoint:
         told = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")[:1000]
         self.mouth.say(FAIL, Failure.RAISED, "", told, id=number, now=True)
 
-    def _respond(self, number: int, topic: str, message: Any) -> None:
+    def _respond(self, number: int, topic: str, flags: int, octets: bytes) -> None:
         try:
+            message = octets if flags & RAW else _decode(octets)
             answer = self.handlers.responders[topic](message)
             if answer is not None and hasattr(answer, "__await__"):
                 self.finish_answer(number, topic, answer)

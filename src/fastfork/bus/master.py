@@ -30,4 +30,4 @@ def open_post(
     endpoint = Endpoint(post, bus.handlers_of(master=True), on_error=tell)
     bus.enter(endpoint)
     endpoint.announce()
-    return post, lambda: endpoint.deliver(post.hear())
+    return post, lambda: post.deliver(endpoint)

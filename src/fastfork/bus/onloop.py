@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
     from collections.abc import Awaitable
 
-    from fastfork._native.bus import Link, Message
+    from fastfork._native.bus import Link
     from fastfork.bus.endpoint import Endpoint
     from fastfork.bus.handlers import Handler
 
@@ -40,9 +40,8 @@ class OnLoop:
         self.loop = loop
         self._link = link
         self._endpoint = endpoint
-        self._left: list[Message] = []
         self._unfinished = 0
-        self._is_reading = self._is_over = False
+        self._has_more = self._is_reading = self._is_over = False
         self._turns: dict[int, Turns] = {}
         self._tasks: set[Task[None]] = set()
 
@@ -57,7 +56,6 @@ class OnLoop:
 
         self._is_over = True
         self._rest()
-        self._left.clear()
         if self._tasks:
             await wait(self._tasks, timeout=within)
         for task in self._tasks:
@@ -85,20 +83,17 @@ class OnLoop:
         self._spawn(self._respond(number, topic, rest))
 
     def _hear(self) -> None:
-        if self._left:
+        if self._has_more:
             return  # that first
-        messages = self._link.hear()
-        if messages is None:  # the master is gone, and this worker follows
+        if self._link.hear():
+            self._deliver()
+        else:  # the master is gone, and this worker follows
             self._is_over = True
             self._rest()
-            return
-        self._left = messages
-        self._deliver()
 
     def _deliver(self) -> None:
-        now, self._left = self._left[:_AT_ONCE], self._left[_AT_ONCE:]
-        self._endpoint.deliver(now)
-        if self._left:
+        self._has_more = not self._is_over and self._link.deliver(self._endpoint, _AT_ONCE)
+        if self._has_more:
             self.loop.call_soon(self._deliver)
 
     def _read(self) -> None:

@@ -141,7 +141,7 @@ class Worker(Endpoint):
         from threading import get_ident
 
         self._thread_id = get_ident()
-        while (messages := self.link.hear()) is not None:
-            self.deliver(messages)
+        while self.link.hear():
+            self.link.deliver(self)
         if self._runner is not None:
             self._runner.close()
