@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan wheel clean
+.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan fuzz wheel clean
 
 help:  ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -30,6 +30,10 @@ test: build  ## C units under sanitizers, then the whole Python suite
 
 test-long: build  ## what takes minutes: 1000 kills, soak
 	$(BIN)/python -m pytest -m long --timeout 1200
+
+fuzz: build  ## the parsers, FUZZ_SECONDS (5) each, from the probe's cases on (needs clang-14)
+	$(BIN)/python tests/probe/seeds.py tests/core/build
+	$(MAKE) -C tests/core fuzz
 
 lint: $(VENV)/lint  ## style, types and layers; changes nothing
 	$(BIN)/ruff check .

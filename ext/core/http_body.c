@@ -34,13 +34,11 @@ int ff_http_body_start(struct ff_http_body *body, const struct ff_http_request *
                        const struct ff_http_body_limits *limits)
 {
     *body = (struct ff_http_body){.state = ENDED, .limits = *limits};
-    if (limits->content > 0 && req->length > limits->content)
-        return 413;
     if (req->chunked)
         body->state = SIZE;
     else if (req->length > 0)
         body->state = LENGTH, body->left = req->length;
-    return FF_HTTP_DONE;
+    return limits->content > 0 && body->left > limits->content ? 413 : FF_HTTP_DONE;
 }
 
 bool ff_http_body_is_complete(const struct ff_http_body *body)

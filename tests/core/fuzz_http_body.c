@@ -21,12 +21,11 @@ struct result {
     char content[SIZE_MAX_TRIED];
 };
 
-static void decode(const struct ff_http_request *req, const uint8_t *raw, size_t size, size_t step,
-                   struct result *out)
+static void decode(const struct ff_http_request *req, const struct ff_http_body_limits *limits,
+                   const uint8_t *raw, size_t size, size_t step, struct result *out)
 {
     struct ff_http_body body;
-    struct ff_http_body_limits limits = {.content = step % 3 ? 0 : 1000, .overhead = 16384};
-    out->verdict = ff_http_body_start(&body, req, &limits);
+    out->verdict = ff_http_body_start(&body, req, limits);
     if (out->verdict == FF_HTTP_DONE && !ff_http_body_is_complete(&body))
         out->verdict = FF_HTTP_MORE;
     out->n = 0, out->rest = size;
@@ -54,10 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3 || size > SIZE_MAX_TRIED)
         return 0;
     struct ff_http_request req = {.chunked = data[0] != 0};
+    struct ff_http_body_limits limits = {.content = data[2] & 64u ? 500 : 0, .overhead = 16384};
     if (!req.chunked)
         req.has_length = true, req.length = data[1] * 4u;
-    decode(&req, data + 3, size - 3, size, &whole);
-    decode(&req, data + 3, size - 3, 1u + data[2] % 64u, &cut);
+    decode(&req, &limits, data + 3, size - 3, size, &whole);
+    decode(&req, &limits, data + 3, size - 3, 1u + data[2] % 64u, &cut);
     MUST(whole.verdict == cut.verdict && whole.n == cut.n);
     MUST(memcmp(whole.content, cut.content, whole.n) == 0);
     if (whole.verdict <= FF_HTTP_DONE) /* a refusal may leave any number of octets unread */
