@@ -37,7 +37,7 @@ static int send_message(int send_end, const struct msghdr *message)
 
 int ff_channel_send(int send_end, const struct ff_deal *deals, const int *fds, size_t n)
 {
-    union control control;
+    union control control = {0}; /* its padding goes to the kernel, too */
     struct iovec payload = {.iov_base = (void *)deals, .iov_len = n * sizeof(*deals)};
     struct msghdr message = {.msg_iov = &payload,
                              .msg_iovlen = 1,
