@@ -35,20 +35,28 @@ def free_port() -> int:
         return port
 
 
+class Ask:
+    """Asks the server at a port for one figure."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def __call__(self, path: str) -> float:
+        """Return what it says."""
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=120) as answer:
+            figure: float = json.load(answer)
+            return figure
+
+
 @contextmanager
-def server(workers: int, *, pinned: bool = False) -> Iterator[Callable[[str], float]]:
-    """Give a function that asks a fresh server for one figure."""
+def server(workers: int, *, pinned: bool = False) -> Iterator[Ask]:
+    """Give a fresh server."""
     port = free_port()
     command = [sys.executable, str(HERE / "bus_app.py"), str(port), str(workers)]
     if pinned:
         command = ["taskset", "-c", "0", *command]
     process = subprocess.Popen(command)
-
-    def ask(path: str) -> float:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
-            figure: float = json.load(answer)
-            return figure
-
+    ask = Ask(port)
     try:
         for _ in range(200):
             try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -78,6 +80,41 @@ def round_trip(n: int, name: str) -> float:
     return min(found)
 
 
+def paced_round_trip(n: int, name: str) -> float:
+    """The median of microseconds from a request to its answer, at 500 a second."""
+    found = []
+    for _ in range(n):
+        time.sleep(0.002)
+        begun = time.perf_counter()
+        bus.request(name, MESSAGE, timeout=10)
+        found.append((time.perf_counter() - begun) * 1e6)
+    return statistics.median(found)
+
+
+def increments(n: int) -> float:
+    """Increments a second of a counter, from a loop."""
+    add = done.add
+    begun = time.perf_counter()
+    for _ in range(n):
+        add(0)
+    return n / (time.perf_counter() - begun)
+
+
+def chat(rate: int, seconds: float) -> float:
+    """Publish *rate* messages a second from now on, for so long."""
+
+    def run() -> None:
+        begun, sent = time.perf_counter(), 0
+        while (now := time.perf_counter() - begun) < seconds:
+            for _ in range(int(now * rate) - sent):
+                bus.publish("one-way", MESSAGE)
+                sent += 1
+            time.sleep(0.005)
+
+    threading.Thread(target=run, daemon=True).start()
+    return 0.0
+
+
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Measure what the path says, or be idle."""
     query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
@@ -92,6 +129,10 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         "/round-trip-master": lambda: round_trip(n, "echo-master"),
         "/round-trip-worker": lambda: round_trip(n, "echo-worker"),
     }
+    runs["/paced-master"] = lambda: paced_round_trip(n, "echo-master")
+    runs["/paced-worker"] = lambda: paced_round_trip(n, "echo-worker")
+    runs["/counters"] = lambda: increments(n)
+    runs["/chat"] = lambda: chat(n, float(query["seconds"]))
     run = runs.get(environ["PATH_INFO"], lambda: 0.0)
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(run()).encode()]
