@@ -39,6 +39,39 @@ def test_hooks_run_in_order_with_the_slot_and_its_share(start: Start, tmp_path: 
 STOP = ("on_worker_stop", "on_exit")
 
 
+def test_async_hooks_run_around_the_lifespan_and_the_check_is_asked_before_ready(
+    start: Start, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    options = ("-e", f"HOOKS={notes}", "--check", "/health")
+    cluster = start("hooked_asgi:app", *options, workers=1)
+    worker = cluster.worker_in(0)
+    wait_until(lambda: "on_ready 0" in of(worker, notes))
+
+    assert cluster.ask() == b"noted"
+    cluster.process.terminate()
+    assert cluster.wait_for_end() == 0
+
+    assert of(worker, notes) == [
+        "on_worker_start 0",
+        "lifespan.startup",
+        "request /health",
+        "on_ready 0",
+        "request /",
+        "lifespan.shutdown",
+        "on_worker_stop 0",
+    ]
+
+
+def test_asgi_application_that_fails_its_check_is_not_served(start: Start, tmp_path: Path) -> None:
+    options = ("-e", f"HOOKS={tmp_path / 'notes'}", "--check", "/health", "-e", "HEALTH=500")
+    cluster = start("hooked_asgi:app", *options, is_up=False)
+    cluster.exit_code = 3
+
+    assert cluster.wait_for_end() == 3
+    assert "the check of /health was answered 500\nnoted" in cluster.log
+
+
 def test_hook_that_fails_at_the_start_is_told_like_a_failed_import(
     start: Start, tmp_path: Path
 ) -> None:

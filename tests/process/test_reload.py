@@ -26,6 +26,14 @@ def app(environ, start_response):
 """
 
 
+UNHEALTHY = """
+def app(environ, start_response):
+    is_checked = environ["PATH_INFO"] == "/health" and environ["QUERY_STRING"] == "deep=1"
+    start_response("503 Service Unavailable" if is_checked else "200 OK", [])
+    return [b"no database"]
+"""
+
+
 class Site:
     """An application that tests change while it is served."""
 
@@ -170,6 +178,39 @@ def test_file_with_a_mistake_changes_nothing(start: Start, site: Site) -> None:
     cluster.wait_for_log("did you mean workers?")
 
     assert cluster.ask() == b"first "
+
+
+def test_code_that_fails_its_check_leaves_the_old_workers_alone(start: Start, site: Site) -> None:
+    cluster = start("site_app:app", "--check", "/health?deep=1", cwd=site.folder)
+    workers = cluster.workers
+
+    (site.folder / "site_app.py").write_text(UNHEALTHY)
+    cluster.process.send_signal(signal.SIGHUP)
+    cluster.wait_for_log("not reloaded")
+
+    assert "the check of /health was answered 503 Service Unavailable\nno database" in cluster.log
+    assert cluster.workers == workers
+    assert cluster.ask() == b"first "
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_so_many_slots_at_a_time_are_reloaded(parallel: int, start: Start, site: Site) -> None:
+    options = ("--no-preload", "--reload-parallel", str(parallel))
+    cluster = start("site_app:app", *options, workers=4, cwd=site.folder)
+    gate = Gate(site.folder / "gate")
+
+    site.write("the second", before=f"open({str(gate.path)!r}, 'rb').read()")
+    cluster.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(cluster.workers) == 4 + parallel)
+    gate.wait_for_request()
+    still = len(cluster.workers)
+    gate.path.unlink()
+    site.write("the second")
+    gate.close()
+    cluster.wait_for_log("reloaded: generation 2")
+
+    assert still == 4 + parallel
+    assert {cluster.ask() for _ in range(8)} == {b"the second "}
 
 
 def test_request_that_runs_is_finished_by_the_old_worker(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastfork.control import Client
 from fix_cluster import Cluster, Gate, Start
 from fix_fds import open_fds
 from fix_load import StartLoad, on_kept_connections, on_new_connections
@@ -137,15 +138,15 @@ def test_slot_that_is_crashing_can_be_taken_away(start: Start, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_no_request_fails_while_it_grows_and_shrinks(start: Start, load: StartLoad) -> None:
-    cluster = start()
+def test_no_request_fails_while_it_grows_and_shrinks(
+    start: Start, load: StartLoad, tmp_path: Path
+) -> None:
+    socket = tmp_path / "control"
+    cluster = start("process:app", "--control-socket", str(socket))
     clients = load(cluster, *[on_new_connections, on_kept_connections] * 2)
 
-    for count in (5, 1, 4, 2):
-        while (now := cluster.log.count("instead of")) >= 0 and len(cluster.workers) != count:
-            more = len(cluster.workers) < count
-            cluster.process.send_signal(signal.SIGTTIN if more else signal.SIGTTOU)
-            wait_until(lambda: cluster.log.count("instead of") > now)
-            wait_until(lambda: len(cluster.workers) != count + (-1 if more else 1))  # noqa: B023
+    with Client(socket) as client:
+        counts = [client.scale(words) for words in ("5", "-4", "4", "2")]
 
+    assert counts == [5, 1, 4, 2]
     assert set(clients.stop()) == {"answered"}

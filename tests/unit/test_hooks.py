@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from fastfork.hooks import Hooks
@@ -44,6 +46,33 @@ def test_what_cannot_be_called_as_a_hook_is_refused() -> None:
         """Do nothing."""
 
     with pytest.raises(TypeError, match="no async function"):
-        Hooks("on_ready")(hook)
+        Hooks("on_exit")(hook)
     with pytest.raises(TypeError, match=r"without \(\)"):
         Hooks("on_ready")(None)  # type: ignore[type-var]
+
+
+def test_async_hook_runs_on_the_loop_in_its_turn() -> None:
+    hooks, seen = Hooks("on_worker_start"), list[str]()
+
+    @hooks
+    async def later(slot: int) -> None:
+        seen.append(f"async {slot}")
+
+    hooks(lambda slot: seen.append(f"plain {slot}"))
+    hooks.run(4, on_loop=asyncio.run)
+
+    assert seen == ["async 4", "plain 4"]
+
+
+def test_async_hook_without_a_loop_is_refused_by_name() -> None:
+    hooks, told = Hooks("on_ready"), list[str]()
+
+    @hooks
+    async def later(slot: int) -> None:
+        """Do nothing."""
+
+    with pytest.raises(TypeError, match=r"later is async, and the application is no ASGI one"):
+        hooks.run(0)
+    hooks.run_each(0, on_error=lambda what, error: told.append(what))
+
+    assert told[0].endswith("later failed")

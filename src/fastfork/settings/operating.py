@@ -54,6 +54,18 @@ class Settings(Serving, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " (default: with it, unless the import leaves threads, connections or an event loop)",
         ),
     ] = None
+    check: Annotated[
+        Annotated[str, Meta(pattern=r"^/")] | None,
+        Meta(
+            description="path that each worker must answer with 2xx before it gets requests; a reload onto"
+            " code that does not leaves the old workers alone",
+            extra={"metavar": "PATH"},
+        ),
+    ] = None
+    reload_parallel: Annotated[
+        int,
+        Meta(ge=1, le=512, description="workers that a reload replaces at a time"),
+    ] = 1
     chdir: Annotated[
         str | None,
         Meta(

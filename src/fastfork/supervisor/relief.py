@@ -44,7 +44,9 @@ class Reliefs:
         log: Log,
     ) -> None:
         """*fork* starts a worker of a slot in lanes; it raises OSError."""
-        self.handover: Handover | None = None
+        self.handovers: list[Handover] = []
+        self.parallel = 1
+        """How many slots may have two workers at a time, for those that somebody wants to be replaced."""
         self._settings = settings
         self._dispatcher = dispatcher
         self._slots = slots
@@ -72,8 +74,12 @@ class Reliefs:
             tell("the server is still starting, or stops already")
             return
         self._wishes.append(Wish(slot, tell))
-        if self.handover is None:
+        if len(self.handovers) < self.parallel:
             self._look_at = time.monotonic()
+
+    def at(self, slot: Slot) -> Handover | None:
+        """Return the handover that goes on in *slot*, if one does."""
+        return next((one for one in self.handovers if one.slot is slot), None)
 
     @property
     def is_on(self) -> bool:
@@ -81,9 +87,10 @@ class Reliefs:
         return self._is_on
 
     def give_up(self) -> None:
-        """Forget a next worker that is not ready yet: it is made from what holds no more."""
-        if self.handover and not self.handover.is_taken_over:
-            self.handover.other.kill()
+        """Forget next workers that are not ready yet: they are made from what holds no more."""
+        for handover in self.handovers:
+            if not handover.is_taken_over:
+                handover.other.kill()
 
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
@@ -95,12 +102,20 @@ class Reliefs:
             return
         self._look_at = self._later()
         if self._wishes:
-            slot, tell = self._wishes.pop(0)
+            wish = next((one for one in self._wishes if self.at(one.slot) is None), None)
+            if wish is None or len(self.handovers) >= self.parallel:
+                self._look_at = None  # when one of those that go on is over
+                return
+            self._wishes.remove(wish)
+            slot, tell = wish
             if slot.worker and slot.worker.is_ready:
                 self._begin(slot, why="as it was told to", tell=tell)
             else:
                 self._look_at = time.monotonic()
                 tell("it does not serve now: the next one is being started")
+            return
+        if self.handovers:
+            self._look_at = None
             return
         now = time.monotonic()
         serving = [
@@ -119,12 +134,12 @@ class Reliefs:
                 self._begin(slot, why=why)
                 return
 
-    def take_over(self) -> None:
-        """The next worker is ready: deal to it, and let the old one finish."""
-        handover = self.handover
+    def take_over(self, slot: Slot) -> None:
+        """The next worker of *slot* is ready: deal to it, and let the old one finish."""
+        handover = self.at(slot)
         if handover is None or not self._is_on:
             return
-        slot, successor = handover.slot, handover.other
+        successor = handover.other
         old = handover.take_over()
         old.deadline = time.monotonic() + self._settings.graceful_timeout
         for lane in successor.lanes:
@@ -167,8 +182,8 @@ class Reliefs:
             failure = f"can't fork the next worker {slot.number}: {error.strerror}"
             self._log.error(f"{failure}; {self._put_off(slot, failure, tell)}")
             return
-        self._look_at = None
-        self.handover = Handover(slot, why=why, successor=successor, tell=tell)
+        self._look_at = time.monotonic() if self._wishes else None
+        self.handovers.append(Handover(slot, why=why, successor=successor, tell=tell))
 
     def _put_off(self, slot: Slot, failure: str, tell: Tell | None) -> str:
         if tell:

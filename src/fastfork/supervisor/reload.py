@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
 _WORKERS = frozenset(
     (
-        *("app", "preload", "env", "env_file", "chdir", "user", "group", "umask", "boot_timeout"),
+        *(
+            "app",
+            "preload",
+            "check",
+            "reload_parallel",
+            "env",
+            "env_file",
+            "chdir",
+            "user",
+            "group",
+            "umask",
+            "boot_timeout",
+        ),
         *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
         *("body_timeout", "write_timeout", "min_rate"),
         *("ws_max_size", "ws_ping_interval", "ws_ping_timeout", "ws_per_message_deflate"),
@@ -75,6 +87,10 @@ class _Reload(NamedTuple):
     old: Generation
     before: Surroundings
     """Where the old generation was made."""
+    left: list[Slot]
+    """Those that have not begun."""
+    begun: list[Slot]
+    """Those that are being relieved."""
 
 
 class Reloads:
@@ -119,12 +135,12 @@ class Reloads:
         if self._running is not None:
             # It may still fail: then all goes back to the last generation that was whole.
             before.close()
-            superseded, given_up, old, before = self._running
+            superseded, given_up, old, before = self._running[:4]
             end_template(given_up)
             superseded("a newer reload took its place")
             self.generation = old
         fresh = fresh._replace(template=self._template_of(fresh))
-        reload = self._running = _Reload(tell, fresh, old, before)
+        reload = self._running = _Reload(tell, fresh, old, before, left=[], begun=[])
         self._reliefs.give_up()
         if fresh.template is None:
             self._use(reload, None)
@@ -139,7 +155,9 @@ class Reloads:
             self._fail(reload, str(error))
             return
         self.generation = reload.fresh
-        self._next(reload, list(self._slots))
+        self._reliefs.parallel = reload.fresh.settings.reload_parallel
+        reload.left[:] = self._slots
+        self._next(reload)
 
     def _renew(self) -> tuple[Generation, list[str]]:
         self._start.enter_again()
@@ -150,21 +168,23 @@ class Reloads:
         self._newest += 1
         return generation_of(settings, number=self._newest), fixed
 
-    def _next(self, reload: _Reload, slots: list[Slot]) -> None:
-        def go_on(failure: str | None) -> None:
-            if reload is not self._running:
-                return
-            if failure is None:
-                self._next(reload, slots[1:])
-            else:
-                self._fail(reload, f"worker {slots[0].number} {failure}")
-
-        while slots and self._starts_anyway(slots[0]):
-            slots = slots[1:]
-        if slots:
-            self._reliefs.relieve(slots[0], go_on)
-        else:
+    def _next(self, reload: _Reload) -> None:
+        while reload.left and len(reload.begun) < reload.fresh.settings.reload_parallel:
+            slot = reload.left.pop(0)
+            if not self._starts_anyway(slot):
+                reload.begun.append(slot)
+                self._reliefs.relieve(slot, partial(self._go_on, reload, slot))
+        if reload is self._running and not reload.left and not reload.begun:
             self._succeed(reload)
+
+    def _go_on(self, reload: _Reload, slot: Slot, failure: str | None) -> None:
+        if reload is not self._running:
+            return
+        reload.begun.remove(slot)
+        if failure is None or slot not in self._slots:
+            self._next(reload)
+        else:
+            self._fail(reload, f"worker {slot.number} {failure}")
 
     def _starts_anyway(self, slot: Slot) -> bool:
         """Whether nobody serves in *slot*: the next one will be of the new generation."""
@@ -186,6 +206,7 @@ class Reloads:
     def _fail(self, reload: _Reload, failure: str) -> None:
         self._running = None
         self.generation = reload.old
+        self._reliefs.give_up()
         end_template(reload.fresh)
         reload.before.restore()
         reload.before.close()

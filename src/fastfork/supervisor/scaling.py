@@ -127,8 +127,7 @@ class Scaling:
 
     def _remove(self) -> bool:
         slot = self._slots[-1]
-        handover = self._reliefs.handover
-        if handover is not None and handover.slot is slot:
+        if self._reliefs.at(slot) is not None:
             self._reliefs.give_up()
             return False  # when it is over
         self._slots.pop()

@@ -151,7 +151,7 @@ class Staff:
         for slot in self.slots:
             if slot.worker:
                 yield slot, slot.worker
-        if handover := self.reliefs.handover:
+        for handover in self.reliefs.handovers:
             yield handover.slot, handover.other
         yield from self.scaling.leaving
 
@@ -297,7 +297,7 @@ class Staff:
         adapt(self._dispatcher, self._settings, worker.interface)
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
-            self.reliefs.take_over()
+            self.reliefs.take_over(slot)
         elif self.is_open:
             self._ready(slot.lanes)
             self.scaling.count_ready(slot)
@@ -324,11 +324,11 @@ class Staff:
         self._unwatch(worker.verdict)
         self._unwatch(worker.pidfd)
         status = worker.bury()
-        handover = self.reliefs.handover
+        handover = self.reliefs.at(slot)
         is_relieved = bool(handover and handover.is_taken_over and worker is handover.other)
         slot.count_end(worker, status, is_relieved=is_relieved)
         if handover and worker is handover.other:
-            self.reliefs.handover = None
+            self.reliefs.handovers.remove(handover)
         elif worker is slot.worker:
             slot.worker = None
         self.reap_strangers()  # they may have stood behind it
@@ -347,7 +347,8 @@ class Staff:
         elif not self.is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
-            self.reliefs.handover = None
+            if handover in self.reliefs.handovers:
+                self.reliefs.handovers.remove(handover)
             self.reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
         elif worker.is_ready or not self.scaling.has_failed(
             slot, self._ends.failure(worker, status, lost)

@@ -14,20 +14,34 @@ if TYPE_CHECKING:
 class Crew:
     """Runs *serve* for each of *lanes*, until all of them have ended.
 
-    *leave* ends a process that the application forked in one of the threads.
+    *ask* is a request inside this process, for `check`; *leave* ends a process that the application forked in
+    one of the threads.
     """
 
+    on_loop = None
+    """There is no loop that anything could be run on."""
+
     def __init__(
-        self, lanes: Sequence[Lane], serve: Callable[[Lane], None], *, leave: Callable[[], NoReturn]
+        self,
+        lanes: Sequence[Lane],
+        serve: Callable[[Lane], None],
+        *,
+        ask: Callable[[str], None],
+        leave: Callable[[], NoReturn],
     ) -> None:
         self._lanes = lanes
         self._serve = serve
+        self.check = ask
+        """Ask for a path. Raises AppImportError unless the answer is 2xx."""
         self._leave = leave
         self._pid = os.getpid()
         self._failure: BaseException | None = None
 
     def start(self) -> None:
         """Nothing has to be started."""
+
+    def close(self) -> None:
+        """Nothing is left to be closed."""
 
     def serve(self) -> None:
         """Serve; when one lane fails the others finish what they run, and its exception is raised."""

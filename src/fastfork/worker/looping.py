@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastfork._native import asgi
 from fastfork.errors import StartError
+from fastfork.worker.check import ask_asgi
 from fastfork.worker.lifespan import Lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from fastfork._native.lane import Lane
     from fastfork._native.logs import AccessLines
@@ -62,12 +63,27 @@ class LoopCrew:
         self._here.run_on(self._runner.get_loop())
         self._state = self._runner.run(self._lifespan.startup(within=within))
 
+    def on_loop(self, work: Coroutine[Any, Any, object]) -> object:
+        """Run *work* to its end, while nothing is served."""
+        return self._runner.run(work)
+
+    def check(self, path: str) -> None:
+        """Ask for *path*. Raises AppImportError unless the answer is 2xx."""
+        root_path, server = self._settings.root_path, self._servers[0]
+        asking = ask_asgi(
+            self._application, path, server=server, root_path=root_path, state=self._state
+        )
+        self._runner.run(asking)
+
     def serve(self) -> None:
         """Serve until the lane has ended, then end the application."""
-        with self._runner as runner:
-            runner.run(self._serve())
-            if os.getpid() != self._pid:  # a child that the application forked comes out here, too
-                self._leave()
+        self._runner.run(self._serve())
+        if os.getpid() != self._pid:  # a child that the application forked comes out here, too
+            self._leave()
+
+    def close(self) -> None:
+        """Close the loop."""
+        self._runner.close()
 
     def leave(self) -> None:
         """Let the lane end when what it runs is finished; also from a signal handler."""

@@ -29,6 +29,7 @@ from fastfork.errors import FastforkError, StartError
 from fastfork.interface import ON_A_LOOP
 from fastfork.log import ErrorStream, escape
 from fastfork.slot import take_broker, take_slot
+from fastfork.worker.check import ask_wsgi
 from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
 
@@ -149,10 +150,12 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
     try:
         if handler is None:
             handler = load_handler(job)
-        _begin(job, slot=place.slot)
         lanes = [_sit_down(job, seat, handler) for seat in place.seats]
         crew = _crew_of(job, place, handler, lanes, here)
+        _begin(job, crew, slot=place.slot)
         crew.start()
+        if job.settings.check is not None:
+            crew.check(job.settings.check)
     except FastforkError as error:
         _say(verdict, refusal(error))
         return error.exit_code
@@ -169,11 +172,12 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
     _say(verdict, READY + handler.interface.encode())
     os.close(verdict)
     log_error = partial(_log_error, job)
-    hooks.on_ready.run_each(place.slot, on_error=log_error)
+    hooks.on_ready.run_each(place.slot, on_error=log_error, on_loop=crew.on_loop)
     own = os.getpid()
     crew.serve()
     if os.getpid() == own:  # not in a child that the application forked
-        hooks.on_worker_stop.run_each(place.slot, on_error=log_error)
+        hooks.on_worker_stop.run_each(place.slot, on_error=log_error, on_loop=crew.on_loop)
+        crew.close()
     here.close(within=within)
     return 0
 
@@ -183,7 +187,14 @@ def _crew_of(
 ) -> Crew | LoopCrew:
     leave = partial(_leave, 0, within=job.settings.graceful_timeout)
     if handler.interface not in ON_A_LOOP:
-        return Crew(lanes, partial(_serve, job, place, handler), leave=leave)
+        return Crew(
+            lanes,
+            partial(_serve, job, place, handler),
+            ask=partial(
+                ask_wsgi, handler.call, server=job.servers[0], root_path=job.settings.root_path
+            ),
+            leave=leave,
+        )
     from fastfork.worker.looping import LoopCrew
 
     if len(lanes) > 1:
@@ -203,7 +214,7 @@ def _crew_of(
     )
 
 
-def _begin(job: Job, *, slot: int) -> None:
+def _begin(job: Job, crew: Crew | LoopCrew, *, slot: int) -> None:
     own = os.getpid()
 
     def end() -> None:
@@ -211,9 +222,9 @@ def _begin(job: Job, *, slot: int) -> None:
             hooks.on_exit.run_each(slot, on_error=partial(_log_error, job))
 
     try:
-        hooks.on_worker_start.run(slot)
+        hooks.on_worker_start.run(slot, on_loop=crew.on_loop)
         if job.generation > 1:
-            hooks.on_reload.run(slot)
+            hooks.on_reload.run(slot, on_loop=crew.on_loop)
     except (Exception, SystemExit) as error:
         raise failed("a hook of the application", error) from None
     atexit.register(end)
