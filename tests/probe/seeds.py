@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from probe import codec, connection, fields, framing, line  # noqa: E402 - a script, too
+from probe import codec, connection, fields, framing, line
 
 CASES = line.CASES | fields.CASES | framing.CASES | connection.CASES
 LARGEST = 2048
