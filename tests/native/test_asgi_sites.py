@@ -14,12 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_socket
 
-from fastfork.interface import SERVED
 from fix_processes import wait_until
 from fix_server import Serve, Server
 from fix_wire import Connect, get
-
-pytestmark = pytest.mark.skipif("asgi" not in SERVED, reason="ASGI is not served yet")
 
 Talk = Callable[..., ClientConnection]
 

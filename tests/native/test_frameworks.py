@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fastfork.interface import SERVED
 from fix_server import APPS, Serve, Server
 from fix_wire import Connect, get, post
 
-SITES = ["flask_site:app", "django_site:app", "bottle_site:app"]
-if "asgi" in SERVED:
-    SITES += ["django_site:asgi", "starlette_site:app", "fastapi_site:app", "quart_site:app"]
+SITES = [
+    *("flask_site:app", "django_site:app", "bottle_site:app"),
+    *("django_site:asgi", "starlette_site:app", "fastapi_site:app", "quart_site:app"),
+]
 
 
 @pytest.fixture(scope="module", params=SITES)

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 import socketio
 
-from fastfork.interface import SERVED
 from fix_server import Serve
-
-pytestmark = pytest.mark.skipif("asgi" not in SERVED, reason="ASGI is not served yet")
 
 
 @pytest.fixture

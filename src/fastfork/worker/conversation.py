@@ -98,7 +98,7 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
         self._has_closed = False
         """Whether the application has sent websocket.close."""
-        self._is_draining = False
+        self._is_leaving = False
         self._is_listening = True
         self._room: asyncio.Future[None] | None = None
         """Comes when the client has taken what we said without being asked, as pongs."""
@@ -158,9 +158,9 @@ class Conversation:
                 self._listen()
         self._news.set()
 
-    def drain(self) -> None:
+    def leave(self) -> None:
         """Close, as this worker ends; one that is not accepted yet, once it is."""
-        self._is_draining = True
+        self._is_leaving = True
         if self._socket is not None:
             self._close(RESTART, "the server restarts")
 
@@ -210,8 +210,8 @@ class Conversation:
         socket = WebSocket(self._headers, self._options)
         self._tunnel = self._upgrade([*socket.fields, *fields], self)
         self._socket = socket
-        if self._is_draining:
-            self.drain()
+        if self._is_leaving:
+            self.leave()
         else:
             self._beat()
 

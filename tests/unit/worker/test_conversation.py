@@ -456,7 +456,7 @@ def test_client_that_answers_no_close_is_left(monkeypatch: pytest.MonkeyPatch) -
 def test_worker_that_leaves_closes_with_1012() -> None:
     async def play(stage: Stage) -> None:
         await stage.accept()
-        stage.talk.drain()
+        stage.talk.leave()
         ((opcode, payload),) = stage.tunnel.sent()
         assert (opcode, close_code(payload)) == (CLOSE, 1012)
         assert (await stage.receive())["code"] == 1012
@@ -469,7 +469,7 @@ def test_worker_that_leaves_closes_with_1012() -> None:
 
 def test_worker_that_leaves_before_accept_closes_behind_it() -> None:
     async def play(stage: Stage) -> None:
-        stage.talk.drain()
+        stage.talk.leave()
         await stage.accept()
         ((opcode, payload),) = stage.tunnel.sent()
         assert (opcode, close_code(payload)) == (CLOSE, 1012)
