@@ -4,6 +4,7 @@
     ├── ConfigError              1     a setting has a value that can't be used
     ├── BindError                1     an address can't be listened on
     ├── StartError               1     this process can't become a master now
+    │   └── ClusterStopping            nobody is forked any more
     ├── CounterError             1     a shared counter can't be made
     ├── BusError                 1     a request on the bus has no answer
     │   ├── BusUnavailable           nobody could answer it
@@ -36,6 +37,10 @@ class BindError(FastforkError):
 
 class StartError(FastforkError):
     """This process can't become a master now."""
+
+
+class ClusterStopping(StartError):
+    """Nobody is forked any more: the cluster is being disconnected."""
 
 
 class CounterError(FastforkError):

@@ -40,6 +40,8 @@ class Worker(Endpoint):
         self._answers: Answers | None = None
         self._leadership = Leadership(on_error)
         self.on_lead = self._leadership.begin
+        self.on_end: Callable[[], object] | None = None
+        """Called by the thread that hears, when the master is gone."""
         self.finish = lambda handler, topic, rest: self._run_here(rest)
         self.finish_answer = lambda number, name, rest: self.answer(number, self._run_here(rest))
 
@@ -82,7 +84,7 @@ class Worker(Endpoint):
 
     def lead(self, duty: Duty) -> None:
         """Take on a duty for when this worker leads; before `open` they are only collected."""
-        if not self._is_open:
+        if not self._is_open or duty in self._leadership.duties:
             return
         self._leadership.add(duty)
         self.listen()
@@ -145,3 +147,5 @@ class Worker(Endpoint):
             self.link.deliver(self)
         if self._runner is not None:
             self._runner.close()
+        if self.on_end is not None:
+            self.on_end()

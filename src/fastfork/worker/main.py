@@ -86,6 +86,8 @@ class Job(msgspec.Struct, frozen=True):
     """Where stacks go that the master has asked for."""
     keep_fds: frozenset[int]
     """Descriptors of the caller that the application may be using."""
+    program: Callable[[Desk], int] | None = None
+    """What the worker does instead of serving at once; it returns the exit code (`fastfork.cluster`)."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -103,6 +105,22 @@ class Place(msgspec.Struct, frozen=True):
     def fds(self) -> set[int]:
         """What must stay open for it."""
         return {fd for seat in self.seats for fd in seat.fds} | {*self.pipes}
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """Where a worker's program sits: it serves when it likes to."""
+
+    job: Job
+    place: Place
+    here: Worker
+    """This process at the bus."""
+    verdict: int
+
+    def serve(self, handler: Handler, *, servers: tuple[tuple[str, str], ...]) -> None:
+        """Serve *handler* until this worker is to leave. Raises FastforkError if it can't be."""
+        job = msgspec.structs.replace(self.job, servers=servers)
+        lanes, crew = _prepare(job, self.place, handler, self.here)
+        _serve_with(crew, lanes, job, self.place, here=self.here, verdict=self.verdict)
 
 
 def be_worker(job: Job, place: Place, *, verdict: int, handler: Handler | None = None) -> NoReturn:
@@ -148,17 +166,40 @@ def load_handler(job: Job) -> Handler:
 def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> int:
     here = _join_bus(job, place)
     try:
+        if job.program is not None:
+            job.identity.take()
+            return job.program(Desk(job, place, here, verdict))
         if handler is None:
             handler = load_handler(job)
-        lanes = [_sit_down(job, seat, handler) for seat in place.seats]
-        crew = _crew_of(job, place, handler, lanes, here)
-        _begin(job, crew, slot=place.slot)
-        crew.start()
-        if job.settings.check is not None:
-            crew.check(job.settings.check)
+        lanes, crew = _prepare(job, place, handler, here)
     except FastforkError as error:
         _say(verdict, refusal(error))
         return error.exit_code
+    _serve_with(crew, lanes, job, place, here=here, verdict=verdict)
+    return 0
+
+
+def _prepare(
+    job: Job, place: Place, handler: Handler, here: Worker
+) -> tuple[list[Lane], Crew | LoopCrew]:
+    lanes = [_sit_down(job, seat, handler) for seat in place.seats]
+    crew = _crew_of(job, place, handler, lanes, here)
+    _begin(job, crew, slot=place.slot)
+    crew.start()
+    if job.settings.check is not None:
+        crew.check(job.settings.check)
+    return lanes, crew
+
+
+def _serve_with(
+    crew: Crew | LoopCrew,
+    lanes: list[Lane],
+    job: Job,
+    place: Place,
+    *,
+    here: Worker,
+    verdict: int,
+) -> None:
     gc.freeze()
     within = job.settings.graceful_timeout
     os.register_at_fork(after_in_child=crew.detach)
@@ -179,7 +220,6 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
         hooks.on_worker_stop.run_each(place.slot, on_error=log_error, on_loop=crew.on_loop)
         crew.close()
     here.close(within=within)
-    return 0
 
 
 def _crew_of(
