@@ -12,4 +12,5 @@ pytest_plugins = [
     "fix_control",
     "fix_services",
     "fix_browser",
+    "fix_play",
 ]

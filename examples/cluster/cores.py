@@ -18,4 +18,6 @@ if cluster.is_primary:
 
     cluster.run()
 else:
-    print(f"worker {cluster.worker.id if cluster.worker else 0} is process {os.getpid()}", flush=True)
+    print(
+        f"worker {cluster.worker.id if cluster.worker else 0} is process {os.getpid()}", flush=True
+    )

@@ -19,4 +19,7 @@ else:
     for _ in range(1000):
         wrong += 1
         right.add()
-    print(f"worker {cluster.worker.id if cluster.worker else 0}: its variable says {wrong}", flush=True)
+    print(
+        f"worker {cluster.worker.id if cluster.worker else 0}: its variable says {wrong}",
+        flush=True,
+    )

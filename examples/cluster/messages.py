@@ -20,7 +20,9 @@ if cluster.is_primary:
             cluster.disconnect(lambda: print("all are gone", flush=True))
 
     cluster.run()
-elif here := cluster.worker:
+else:
+    assert cluster.worker is not None
+    here: cluster.Here = cluster.worker
 
     @here.on("message")
     def answer(message: dict[str, object]) -> None:

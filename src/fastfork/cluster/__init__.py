@@ -24,6 +24,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fastfork import bus
+from fastfork.cluster.child import Here
 from fastfork.cluster.options import RR, Options
 from fastfork.cluster.primary import Primary
 from fastfork.cluster.wire import MESSAGE, NOTE
@@ -33,10 +34,9 @@ from fastfork.errors import StartError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fastfork.cluster.child import Here
-
 __all__ = [
     "Address",
+    "Here",
     "Options",
     "Process",
     "Worker",

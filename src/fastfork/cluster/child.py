@@ -14,8 +14,8 @@ from fastfork import app as application
 from fastfork import bus
 from fastfork.cluster.events import Emitter
 from fastfork.cluster.options import main_module, main_path
-from fastfork.cluster.wire import DISCONNECT, LEAVE, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
-from fastfork.errors import BindError, StartError
+from fastfork.cluster.wire import DISCONNECT, GOODBYE, LEAVE, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
+from fastfork.errors import BindError, BusError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _HELD = 10_000
 """Messages that wait for somebody who wants to hear them."""
+
+_GOODBYE = 5.0
+"""Seconds that a primary has to hear a worker's last words."""
 
 
 class Here(Emitter):
@@ -54,12 +57,6 @@ class Here(Emitter):
     def is_connected(self) -> bool:
         """Whether the primary can be spoken to."""
         return self.state != "disconnected"
-
-    def on(self, event: str, handler: Any = None) -> Any:
-        """As `Emitter.on`; messages that came before are given at once."""
-        if event != "message" or handler is None:
-            return super().on(event, handler) if event != "message" else self._on_message
-        return self._on_message(handler)
 
     def send(self, message: Any) -> bool:
         """Send what msgpack can hold to the primary; return False if it is gone."""
@@ -99,6 +96,9 @@ class Here(Emitter):
             self._desk.serve(checked, servers=tuple(map(tuple, answer["servers"])))
         finally:
             self._is_waiting = False
+            # What follows is the program's again, and ends as a program does.
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._end()
 
     def run(self) -> None:
@@ -117,13 +117,18 @@ class Here(Emitter):
         here.open(())
         bus.send("master", ONLINE, topic=NOTE)
 
+    def say_goodbye(self) -> None:
+        """Wait until the primary has heard all that was said: what still waits here would end with us."""
+        try:
+            bus.request(GOODBYE, timeout=_GOODBYE)
+        except BusError:
+            pass  # it is gone, or has other things to do
+
     def hear(self, message: Any) -> None:
         """Give a message to who wants it, or keep it."""
         with self._lock:
-            if self.hears("message"):
-                self.emit("message", message)
-            else:
-                self._held.append(message)
+            self._held.append(message)
+            self._added("message")
 
     def note(self, word: str) -> None:
         """Hear what the primary says."""
@@ -131,12 +136,10 @@ class Here(Emitter):
             self.exited_after_disconnect = True
             self._leave.set()
 
-    def _on_message(self, handler: Any) -> Any:
+    def _added(self, event: str) -> None:
         with self._lock:
-            super().on("message", handler)
-            while self._held:
+            while event == "message" and self._held and self.hears(event):
                 self.emit("message", self._held.popleft())
-        return handler
 
     def _end(self) -> None:
         self.state = "disconnected"
@@ -169,8 +172,10 @@ def run_program(
     here = Here(number, desk)
     enter(here)
     here.begin()
-    _run(options)
-    sys.stdout.flush()
+    try:
+        _run(options)
+    finally:
+        here.say_goodbye()
     return 0
 
 

@@ -40,8 +40,12 @@ _LANES = 256
 class Core:
     """Lives from the first fork until nobody is left, and is then made anew."""
 
-    def __init__(self, settings: Settings, *, keep_fds: frozenset[int]) -> None:
-        """*keep_fds* are the program's own, which workers keep. Raises FastforkError, OSError."""
+    def __init__(self, settings: Settings) -> None:
+        """Workers keep what this process has open now, and still has when they are forked.
+
+        Raises FastforkError, OSError.
+        """
+        self._before = _descriptors()
         limit = connection_limit(
             settings.max_connections, open_files=raise_open_files(), lanes=_LANES
         )
@@ -50,7 +54,6 @@ class Core:
         self.servers: tuple[tuple[str, str], ...] = ()
         self.is_closing = False
         """Whether all workers are to leave, and nobody new may come."""
-        self._keep_fds = keep_fds
         self._binds: tuple[str, ...] = ()
         self._listeners: list[Listener] = []
         self._acts: dict[int, Callable[[], None]] = {}
@@ -102,7 +105,7 @@ class Core:
             identity=identity_of(settings),
             logs=self._logs,
             dump_fd=2,
-            keep_fds=self._keep_fds,
+            keep_fds=frozenset(fd for fd, _ in self._before & _descriptors()),
             program=program,
         )
         return spawn(job, place)
@@ -203,6 +206,17 @@ class Core:
         self._timeouts.look([worker.inner for worker in workers])
 
 
-def open_fds() -> frozenset[int]:
-    """Return the descriptors of this process."""
-    return frozenset(map(int, os.listdir("/proc/self/fd")))
+def _descriptors() -> set[tuple[int, str]]:
+    """Return the descriptors of this process that are files, pipes and sockets, and what each is.
+
+    A number alone says nothing: the program may have closed it, and it is something of ours now.
+    """
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            what = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:  # what listdir had open
+            continue
+        if not what.startswith("anon_inode:"):
+            found.add((int(name), what))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from fastfork.errors import ClusterStopping
 
@@ -22,10 +22,18 @@ class Emitter:
             name: [] for name in events
         }
 
+    @overload
+    def on(self, event: str) -> Callable[[F], F]: ...
+    @overload
+    def on(self, event: str, handler: F) -> F: ...
     def on(self, event: str, handler: F | None = None) -> Any:
         """Call *handler* at each *event*; without a handler, a decorator. Raises ValueError for no event."""
         return self._add(event, handler, is_once=False)
 
+    @overload
+    def once(self, event: str) -> Callable[[F], F]: ...
+    @overload
+    def once(self, event: str, handler: F) -> F: ...
     def once(self, event: str, handler: F | None = None) -> Any:
         """As `on`, but for the next one only."""
         return self._add(event, handler, is_once=True)
@@ -57,9 +65,13 @@ class Emitter:
 
         def add(handler: F) -> F:
             handlers.append((handler, is_once))
+            self._added(event)
             return handler
 
         return add if handler is None else add(handler)
+
+    def _added(self, event: str) -> None:
+        """Do something when a handler of *event* was added; nothing here."""
 
     def _known(self, event: str) -> list[tuple[Callable[..., Any], bool]]:
         if event not in self._handlers:

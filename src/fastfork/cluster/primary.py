@@ -1,7 +1,7 @@
 """The primary: forks workers, and tells its program what becomes of them.
 
-Nothing is restarted here, and nobody is forked who was not asked for: that is the program's business. `fastfork
-serve` has a policy for it (`supervisor.staff`); both stand on the same parts.
+Nothing is restarted here, and nobody is forked who was not asked for: that is the program's business.
+`fastfork serve` has a policy for it (`supervisor.staff`); both stand on the same parts.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastfork import bus
 from fastfork.cluster.child import run_program
-from fastfork.cluster.core import Core, open_fds
+from fastfork.cluster.core import Core
 from fastfork.cluster.events import Emitter
 from fastfork.cluster.options import Options
-from fastfork.cluster.wire import DISCONNECT, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
+from fastfork.cluster.wire import DISCONNECT, GOODBYE, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
 from fastfork.cluster.workers import Process, Worker
 from fastfork.errors import ClusterStopping, FastforkError, StartError
 from fastfork.slot import worker_slot
@@ -48,6 +48,7 @@ class Primary(Emitter):
         bus.subscribe(NOTE, master=True)(self._note)
         bus.responder(LISTEN, master=True)(self._listen)
         bus.responder(DISCONNECT, master=True)(self._let_go)
+        bus.responder(GOODBYE, master=True)(lambda message: True)
 
     def setup(self, settings: Mapping[str, Any]) -> None:
         """See `cluster.setup_primary`."""
@@ -63,7 +64,7 @@ class Primary(Emitter):
         options = self.options
         settings = options.settings(dispatch=dispatch)
         if self._core is None:
-            self._core = Core(settings, keep_fds=open_fds())
+            self._core = Core(settings)
         core = self._core
         if core.is_closing:
             raise ClusterStopping("the cluster is being disconnected: nobody is forked any more")

@@ -20,5 +20,8 @@ LEAVE = "leave"
 LISTEN = "fastfork.cluster.listen"
 """Request of a worker: let it have connections from these addresses."""
 
+GOODBYE = "fastfork.cluster.goodbye"
+"""Request of a worker: has all been heard that it said?"""
+
 DISCONNECT = "fastfork.cluster.disconnect"
 """Request of a worker: nothing more for it, it wants to leave."""

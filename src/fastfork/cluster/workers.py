@@ -38,7 +38,7 @@ class Process(NamedTuple):
 
 
 class Worker(Emitter):
-    """A process that `fork` has made. Events: online, listening, message, disconnect, exit."""
+    """A process that `fork` has made. Events: online, listening, message, disconnect, exit, error."""
 
     def __init__(self, number: int, *, slot: int, core: Core, process: spawn.Worker) -> None:
         super().__init__("online", "listening", "message", "disconnect", "exit", "error")
@@ -72,9 +72,10 @@ class Worker(Emitter):
         return self.state not in ("disconnected", "dead")
 
     def send(self, message: Any) -> bool:
-        """Send what msgpack can hold; return False if it finds no room, or the worker is gone.
+        """Send what msgpack can hold; return False, and tell `error`, if the worker is gone.
 
-        What is sent before it is online waits. Raises TypeError for what can't be sent.
+        It never waits: what is sent before the worker is online is kept for it, and of what it does not take
+        the oldest is dropped beyond --bus-queue octets. Raises TypeError for what can't be sent.
         """
         if not self.is_connected():
             self.emit("error", BrokenPipeError(f"worker {self.id} is not connected any more"))
