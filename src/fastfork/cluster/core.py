@@ -14,6 +14,7 @@ from fastfork.bus.master import open_post
 from fastfork.cluster.wire import LEAVE, NOTE
 from fastfork.cluster.workers import Address
 from fastfork.errors import StartError
+from fastfork.supervisor.adapt import adapt
 from fastfork.supervisor.binds import UnixBind, parse_bind
 from fastfork.supervisor.cores import count_usable_cores
 from fastfork.supervisor.limits import connection_limit, raise_open_files
@@ -112,6 +113,7 @@ class Core:
 
     def let_serve(self, worker: Worker) -> None:
         """Deal connections to *worker*: it has sat down."""
+        adapt(self._dispatcher, self.settings, worker.inner.interface)
         for lane in worker.inner.lanes:
             self._dispatcher.ready(lane)
 

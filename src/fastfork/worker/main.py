@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TextIO, cast
 
 import msgspec
 
@@ -119,8 +119,8 @@ class Desk(msgspec.Struct, frozen=True):
     def serve(self, handler: Handler, *, servers: tuple[tuple[str, str], ...]) -> None:
         """Serve *handler* until this worker is to leave. Raises FastforkError if it can't be."""
         job = msgspec.structs.replace(self.job, servers=servers)
-        lanes, crew = _prepare(job, self.place, handler, self.here)
-        _serve_with(crew, lanes, job, self.place, here=self.here, verdict=self.verdict)
+        shop = _furnish(job, self.place, handler, self.here)
+        _serve_in(shop, job, self.place, here=self.here, verdict=self.verdict)
 
 
 def be_worker(job: Job, place: Place, *, verdict: int, handler: Handler | None = None) -> NoReturn:
@@ -171,35 +171,34 @@ def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> i
             return job.program(Desk(job, place, here, verdict))
         if handler is None:
             handler = load_handler(job)
-        lanes, crew = _prepare(job, place, handler, here)
+        shop = _furnish(job, place, handler, here)
     except FastforkError as error:
         _say(verdict, refusal(error))
         return error.exit_code
-    _serve_with(crew, lanes, job, place, here=here, verdict=verdict)
+    _serve_in(shop, job, place, here=here, verdict=verdict)
     return 0
 
 
-def _prepare(
-    job: Job, place: Place, handler: Handler, here: Worker
-) -> tuple[list[Lane], Crew | LoopCrew]:
+class _Shop(NamedTuple):
+    """All that is there when a worker opens."""
+
+    handler: Handler
+    lanes: list[Lane]
+    crew: Crew | LoopCrew
+
+
+def _furnish(job: Job, place: Place, handler: Handler, here: Worker) -> _Shop:
     lanes = [_sit_down(job, seat, handler) for seat in place.seats]
     crew = _crew_of(job, place, handler, lanes, here)
     _begin(job, crew, slot=place.slot)
     crew.start()
     if job.settings.check is not None:
         crew.check(job.settings.check)
-    return lanes, crew
+    return _Shop(handler, lanes, crew)
 
 
-def _serve_with(
-    crew: Crew | LoopCrew,
-    lanes: list[Lane],
-    job: Job,
-    place: Place,
-    *,
-    here: Worker,
-    verdict: int,
-) -> None:
+def _serve_in(shop: _Shop, job: Job, place: Place, *, here: Worker, verdict: int) -> None:
+    handler, lanes, crew = shop
     gc.freeze()
     within = job.settings.graceful_timeout
     os.register_at_fork(after_in_child=crew.detach)

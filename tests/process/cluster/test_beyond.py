@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -249,3 +250,140 @@ def test_117_worker_whose_primary_is_killed_answers_what_it_runs(play: Stage) ->
 
     assert status_of(wire) == 200
     program.end(-9)
+
+
+class Visits:
+    """Requests without a pause, each on a new connection or all on one, until the end."""
+
+    def __init__(self, program: Play) -> None:
+        self.failed: list[object] = []
+        self.count = 0
+        self._program = program
+        self._is_over = False
+        self._threads = [
+            threading.Thread(target=self._run, args=(is_kept,)) for is_kept in (False, True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Ask no more; fail if anything had failed."""
+        self._is_over = True
+        for thread in self._threads:
+            thread.join()
+        assert self.failed == []
+        assert self.count > 20
+
+    def _run(self, is_kept: bool) -> None:
+        fields = [] if is_kept else ["Connection: close"]
+        wire = self._program.connect()
+        while not self._is_over:
+            try:
+                response = wire.send(get("/", *fields)).read_response()
+            except (AssertionError, OSError) as error:
+                self.failed.append(error)
+                return
+            self.count += 1
+            if response.status != 200:
+                self.failed.append(response)
+            if not is_kept or response.all("Connection") == ["close"]:
+                wire.close()
+                wire = self._program.connect()
+        wire.close()
+
+
+def test_113_115_118_one_after_the_other_is_replaced_and_no_request_fails(play: Stage) -> None:
+    """What a program of Node's does: fork a new one, and when it listens let an old one go."""
+    program = play(
+        """
+        def roll(times):
+            if times == 0:
+                say("rolled")
+                return
+            old = min(cluster.workers.values(), key=lambda one: one.id)
+            new = cluster.fork({"BOOT": "0.3"})
+            new.once("listening", lambda address: (old.disconnect(), roll(times - 1)))
+        cluster.on("listening", lambda w, a: say("listening", a.port))
+        cluster.on("message", lambda w, message: roll(6))
+        for _ in range(2):
+            cluster.fork()
+        """,
+        """
+        time.sleep(float(os.environ.get("BOOT", "0")))
+        def site(environ, start_response):
+            if environ["PATH_INFO"] == "/roll":
+                cluster.worker.send("roll")
+            return app(environ, start_response)
+        cluster.serve(site, "127.0.0.1:0")
+        """,
+    )
+    wait_until(lambda: len([x for x in program.lines if x.startswith("listening")]) == 2)
+
+    visits = Visits(program)
+    program.ask("/roll")
+    program.wait_for("rolled")
+    wait_until(lambda: {program.ask()[0] for _ in range(4)} == {7, 8})
+    visits.end()
+
+    program.end(by=signal.SIGTERM)
+
+
+def test_114_new_code_that_is_broken_leaves_the_old_workers_alone(play: Stage) -> None:
+    program = play(
+        """
+        def roll(worker, message):
+            new = cluster.fork({"BROKEN": "yes"})
+            new.on("listening", lambda address: worker.disconnect())
+            new.on("exit", lambda code, signal: say("new one ended", code))
+        cluster.on("listening", lambda w, a: say("listening", a.port))
+        cluster.on("message", roll)
+        cluster.fork()
+        """,
+        """
+        if os.environ.get("BROKEN"):
+            raise RuntimeError("broken code")
+        def site(environ, start_response):
+            if environ["PATH_INFO"] == "/roll":
+                cluster.worker.send("roll")
+            return app(environ, start_response)
+        cluster.serve(site, "127.0.0.1:0")
+        """,
+    )
+
+    assert program.ask("/roll")[0] == 1
+    program.wait_for("new one ended 1")
+
+    assert program.ask()[0] == 1
+    assert any("RuntimeError: broken code" in line for line in program.lines)
+    program.end(by=signal.SIGTERM)
+
+
+def test_asgi_is_served_as_well(play: Stage) -> None:
+    program = play(
+        """
+        cluster.on("listening", lambda w, a: say("listening", a.port))
+        cluster.on("message", lambda w, message: w.send("back"))
+        cluster.fork()
+        """,
+        """
+        async def site(scope, receive, send):
+            if scope["type"] == "lifespan":
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                say("shutdown")
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"%d 0 0" % cluster.worker.id})
+        cluster.worker.on("message", lambda message: say(message))
+        cluster.worker.send("there")
+        cluster.serve(site, "127.0.0.1:0")
+        say("served")
+        """,
+    )
+
+    assert program.ask()[0] == 1
+    program.wait_for("back")
+    lines = program.end(by=signal.SIGTERM)
+    assert lines[-2:] == ["shutdown", "served"]
