@@ -45,6 +45,7 @@ cdef extern from "http_response.h" nogil:
 cdef extern from "escrow.h" nogil:
     enum:
         FF_LIST_WAITING
+        FF_LIST_SUSPECT
         FF_LIST_PARKED
         FF_LIST_SILENT
         FF_LIST_HALF
@@ -56,7 +57,7 @@ cdef extern from "escrow.h" nogil:
 
     struct ff_escrow:
         uint32_t touched
-        ff_escrow_list list[518]
+        ff_escrow_list list[519]
 
 
 cdef extern from "poller.h" nogil:

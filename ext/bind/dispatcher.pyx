@@ -16,6 +16,7 @@ from c_dispatcher cimport (
     FF_LIST_HALF,
     FF_LIST_PARKED,
     FF_LIST_SILENT,
+    FF_LIST_SUSPECT,
     FF_LIST_WAITING,
     FF_POLLER_BATCH,
     ff_dispatcher,
@@ -277,7 +278,9 @@ cdef class Dispatcher:
                 + core.escrow.list[FF_LIST_HALF].count
             ),
             "lingering": core.escrow.list[FF_LIST_LINGER].count,
-            "waiting": core.escrow.list[FF_LIST_WAITING].count,
+            "waiting": (
+                core.escrow.list[FF_LIST_WAITING].count + core.escrow.list[FF_LIST_SUSPECT].count
+            ),
             "listening": int(core.is_listening),
             "full": int(core.is_full),
         }

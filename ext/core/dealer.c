@@ -3,6 +3,7 @@
 #include "balance.h"
 #include "clock.h"
 #include "keeper.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +54,8 @@ static bool look_at_all(struct ff_dispatcher *d)
             d->is_open[d->lane[i]->slot] = true;
         if (!d->lane[i]->is_ready)
             d->owed[i] = 0; /* nobody is there to make it good to */
+        if (d->lane[i]->slot + 1 == d->kept_slot)
+            d->credit[i] = d->spare[i] = 0;
         any = any || d->credit[i] > 0 || d->spare[i] > 0;
     }
     return any;
@@ -287,6 +290,66 @@ static void deal_all(struct ff_dispatcher *d)
     }
 }
 
+/* ---- suspects ---- */
+
+bool ff_dealer_has_company(const struct ff_dispatcher *d)
+{
+    bool is_seen[FF_LANES_MAX] = {false};
+    for (size_t i = 0; i < d->lanes && d->at_once <= 1; i++) {
+        uint16_t slot = d->lane[i]->slot;
+        if (d->lane[i]->receive_end >= 0 && is_seen[slot])
+            return true;
+        is_seen[slot] = is_seen[slot] || d->lane[i]->receive_end >= 0;
+    }
+    return d->at_once > 1;
+}
+
+static bool is_suspect_running(const struct ff_dispatcher *d)
+{
+    struct ff_conn_line *line = &d->page->conn[d->suspect];
+    enum ff_state state = ff_word_state(atomic_load(&line->word));
+    return ff_escrow_is_in(&d->escrow, d->suspect, d->suspect_lane) &&
+           (state == FF_QUEUED || state == FF_READING || state == FF_RUNNING) &&
+           ff_progress_base(line)->rx + 1 == d->escrow.entry[d->suspect].replayed;
+}
+
+/* The lane that begins the worker with the least to do, and how much that is; -1: there is none. */
+static int least_loaded_worker(const struct ff_dispatcher *d, uint32_t *load)
+{
+    uint32_t loads[FF_LANES_MAX] = {0};
+    int least = -1;
+    for (size_t i = 0; i < d->lanes; i++)
+        loads[d->lane[i]->slot] += d->load[i];
+    for (size_t i = 0; i < d->lanes; i++)
+        if (look(d, i).is_able && (least < 0 || loads[d->lane[i]->slot] < *load))
+            least = (int)i, *load = loads[d->lane[i]->slot];
+    return least;
+}
+
+/* Requests that died with their worker run again one at a time, in a worker that has nothing else:
+ * it is kept free for that. One that never gets such a worker in time takes what there is. */
+static void deal_suspects(struct ff_dispatcher *d)
+{
+    uint32_t id, load = 0;
+    if (d->suspect && is_suspect_running(d))
+        return;
+    d->suspect = d->kept_slot = 0;
+    while ((id = d->escrow.list[FF_LIST_SUSPECT].first) &&
+           (d->now_ms - d->escrow.entry[id].since_ms >= d->alone_ms || d->is_ending))
+        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
+    look_at_all(d);
+    int lane = id ? least_loaded_worker(d, &load) : -1;
+    if (lane < 0)
+        return;
+    d->kept_slot = (uint16_t)(d->lane[lane]->slot + 1);
+    if (load > 0)
+        return; /* the keeper empties it */
+    deal_one(d, id, (uint16_t)lane);
+    d->suspect = id;
+    d->suspect_lane = (uint16_t)lane;
+    send_batch(d, (uint16_t)lane);
+}
+
 /* Does a connection wait, or may one: in a queue that is not polled now, only trying tells. */
 static bool is_any_to_deal(const struct ff_dispatcher *d)
 {
@@ -300,6 +363,8 @@ void ff_dealer_deal(struct ff_dispatcher *d)
 {
     d->is_full = d->is_blocked = false;
     atomic_store(&d->page->all_full, 0);
+    if (d->suspect || d->kept_slot || d->escrow.list[FF_LIST_SUSPECT].count > 0)
+        deal_suspects(d);
     if (!is_any_to_deal(d))
         return;
     look_at_all(d);

@@ -21,4 +21,7 @@ void ff_dealer_deal(struct ff_dispatcher *d);
 /* Accepts all that waits in the kernel's queues, whatever room the lanes have. */
 void ff_dealer_accept_all(struct ff_dispatcher *d);
 
+/* Can requests run beside each other in one worker? */
+bool ff_dealer_has_company(const struct ff_dispatcher *d);
+
 #endif

@@ -46,6 +46,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->busy_us = FF_BUSY_US;
     d->stuck_us = FF_STUCK_US;
     d->part_us = FF_PART_US;
+    d->alone_ms = FF_ALONE_MS;
     d->may_replay = true;
     ff_dispatcher_tick(d);
     if ((r = ff_page_open(conns_max, &d->page)) < 0 || (r = ff_blocks_open(&d->blocks)) < 0 ||
@@ -188,7 +189,8 @@ static bool has_ready_lane(const struct ff_dispatcher *d)
 
 static void end_lanes(struct ff_dispatcher *d)
 {
-    if (d->escrow.list[FF_LIST_WAITING].count > 0 && has_ready_lane(d))
+    if (d->escrow.list[FF_LIST_WAITING].count + d->escrow.list[FF_LIST_SUSPECT].count > 0 &&
+        has_ready_lane(d))
         return;
     ff_keeper_end_waiting(d);
     d->may_replay = false; /* nobody is left to run it */

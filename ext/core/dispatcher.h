@@ -14,7 +14,13 @@
 #include "hub.h"
 #include "rescue.h"
 
-enum { FF_LISTENERS_MAX = 64, FF_BUSY_US = 2000, FF_STUCK_US = 5000, FF_PART_US = 250 };
+enum {
+    FF_LISTENERS_MAX = 64,
+    FF_BUSY_US = 2000,
+    FF_STUCK_US = 5000,
+    FF_PART_US = 250,
+    FF_ALONE_MS = 1000
+};
 
 struct ff_master_lane {
     /* -1: not leased. The receiving end is kept so that a dead worker's queue lives on. */
@@ -75,6 +81,7 @@ struct ff_dispatcher {
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
     int64_t timeout_us;    /* the application's, without progress; 0: any */
+    int64_t alone_ms;      /* so long a suspect waits for a worker of its own: FF_ALONE_MS */
     int64_t part_us;       /* for a part of a pass: FF_PART_US */
     int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
@@ -103,6 +110,11 @@ struct ff_dispatcher {
     struct ff_master_lane *lane[FF_LANES_MAX]; /* NULL: never leased */
     struct ff_dispatcher_stats stats;
     struct ff_hub *hub;
+    /* A request that died with others runs again with nothing beside it: the id that does, 0: none;
+     * where; and the slot, plus one, that is kept for it */
+    uint32_t suspect;
+    uint16_t suspect_lane, kept_slot;
+    bool died_alone; /* at the last recovery one request ran at most */
     bool may_replay; /* requests of dead workers are dealt again */
     size_t rescues;  /* at the last recovery; only the first are told of */
     struct ff_rescued rescued[FF_RESCUED_MAX];

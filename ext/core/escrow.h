@@ -16,6 +16,7 @@
 enum {
     FF_LIST_FREE = FF_LANES_MAX, /* ids without a connection */
     FF_LIST_WAITING,             /* something to say, no lane yet; oldest first */
+    FF_LIST_SUSPECT,             /* as WAITING, for a worker of its own: it may have killed one */
     FF_LIST_PARKED,              /* in the master's poller until readable; longest quiet first */
     FF_LIST_SILENT,              /* parked, but has not said anything yet; oldest first */
     FF_LIST_HALF,                /* as PARKED, with a part of a request; longest quiet first */
@@ -31,6 +32,7 @@ struct ff_escrow_entry {
     char *bytes; /* what another lane had read, to be dealt with the connection; NULL: nothing */
     uint64_t bytes_rx; /* rx of the base that they stand behind */
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
+    uint8_t deaths, deaths_alone; /* of workers in that request; those where nothing else ran */
     uint32_t bytes_len;
     uint8_t moves;   /* how often lanes that live lost it with those octets */
     bool is_watched; /* the master's poller knows the descriptor */

@@ -174,7 +174,8 @@ void ff_keeper_end_parked(struct ff_dispatcher *d)
 void ff_keeper_end_waiting(struct ff_dispatcher *d)
 {
     uint32_t id;
-    while ((id = d->escrow.list[FF_LIST_WAITING].first))
+    while ((id = d->escrow.list[FF_LIST_WAITING].first) ||
+           (id = d->escrow.list[FF_LIST_SUSPECT].first))
         ff_keeper_release(d, id, false);
 }
 
@@ -248,6 +249,8 @@ int64_t ff_keeper_next(const struct ff_dispatcher *d)
 {
     bool is_blind = d->policy == FF_POLICY_SHARED && d->timeout_us > 0;
     int64_t next = is_blind ? d->now_ms + COLLECT_MS : INT64_MAX;
+    if (d->suspect || d->escrow.list[FF_LIST_SUSPECT].count > 0)
+        next = d->now_ms + 2 * TICK_MS; /* whose turn comes when the one before is done */
     for (int i = 0; i < TIMED_LISTS; i++)
         if (due_ms(d, TIMED[i]) < next)
             next = due_ms(d, TIMED[i]);
@@ -304,7 +307,8 @@ static bool take_half(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 /* Takes one connection back if it is queued or idle, or rests half read. */
 static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
 {
-    if (ff_escrow_take(&d->escrow, id, i, FF_QUEUED)) {
+    bool is_kept = id == d->suspect && !d->lane[i]->is_stuck; /* its worker is kept free for it */
+    if (!is_kept && ff_escrow_take(&d->escrow, id, i, FF_QUEUED)) {
         d->lane[i]->dealt--;
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         d->stats.redealt++;
@@ -370,7 +374,7 @@ void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane)
 static void look_after(struct ff_dispatcher *d, uint16_t i)
 {
     bool was_stuck = ff_dealer_is_stuck(d, i), stuck = is_stuck(d, i), is_emptied = false;
-    if (stuck || ff_dealer_is_overdue(d, i))
+    if (stuck || ff_dealer_is_overdue(d, i) || d->lane[i]->slot + 1 == d->kept_slot)
         is_emptied = relieve_lane(d, i);
     else
         d->lane[i]->fruitless = 0;

@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+/* A request that dies with others again and again is refused, too: who was to blame stays unknown.
+ */
+enum { DEATHS_MAX = 3 };
+
 /* Did the request that runs at `lane` take too long? One that ended before the kill is not the one
  * that came after it. */
 static bool has_timed_out(const struct ff_dispatcher *d, uint16_t lane)
@@ -33,6 +37,19 @@ static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const stru
     told->line[len] = '\0';
 }
 
+/* Its worker died of this request, or of another one that ran beside it: it runs again, alone. */
+static void suspect(struct ff_dispatcher *d, uint32_t id, const struct ff_base *base)
+{
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    entry->replayed = base->rx + 1;
+    entry->deaths++;
+    entry->deaths_alone = (uint8_t)(entry->deaths_alone + d->died_alone);
+    if (ff_dealer_has_company(d))
+        ff_escrow_move(&d->escrow, id, FF_LIST_SUSPECT, d->now_ms);
+    else
+        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
+}
+
 /* Rescues a connection that the dead worker had claimed. 1 if a request was lost. */
 static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
 {
@@ -44,7 +61,9 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
                                     .may_replay = d->may_replay && !has_timed_out(d, lane)};
     const struct ff_base *holds;
     ff_rescue_ask(entry->fd, line, &facts);
-    facts.is_replayed = entry->replayed == facts.base.rx + 1;
+    if (entry->replayed != facts.base.rx + 1)
+        entry->deaths = entry->deaths_alone = 0;
+    facts.is_replayed = (d->died_alone && entry->deaths_alone > 0) || entry->deaths >= DEATHS_MAX;
     enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
     bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;
     if (rescue == FF_RESCUE_REPLAY && !ff_salvage_keep(d, id, lane, holds, facts.received))
@@ -57,11 +76,12 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         ff_keeper_park(d, id);
         return 0;
     case FF_RESCUE_REPLAY:
-        if (was_running)
-            entry->replayed = holds->rx + 1;
         d->stats.replayed++;
         ff_word_set(line, ff_word(FF_PARKED, 0, entry->generation));
-        ff_escrow_wait_first(&d->escrow, id, d->now_ms);
+        if (was_running)
+            suspect(d, id, holds);
+        else
+            ff_escrow_wait_first(&d->escrow, id, d->now_ms);
         return 0;
     case FF_RESCUE_REFUSE:
         ff_keeper_refuse(d, id, was_running && has_timed_out(d, lane) ? 504 : 502);
@@ -127,10 +147,20 @@ static bool recover_part(struct ff_dispatcher *d, uint16_t lane, int *lost)
     return false;
 }
 
+static bool ran_one_at_most(const struct ff_dispatcher *d, const uint16_t *lanes, size_t n)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t id = d->escrow.list[lanes[i]].first; id; id = d->escrow.entry[id].next)
+            running += ff_word_state(atomic_load(&d->page->conn[id].word)) == FF_RUNNING;
+    return running <= 1;
+}
+
 int ff_recovery_run(struct ff_dispatcher *d, const uint16_t *lanes, size_t n)
 {
     int lost = 0, ready[FF_POLLER_BATCH];
     d->rescues = 0;
+    d->died_alone = ran_one_at_most(d, lanes, n);
     for (size_t i = 0; i < n; i++)
         ff_dispatcher_rest(d, lanes[i]);
     for (size_t i = 0; i < n; i++) {

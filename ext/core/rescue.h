@@ -22,7 +22,7 @@ enum ff_rescue {
 
 struct ff_rescue_facts {
     bool is_known;             /* the kernel could tell: an open TCP connection */
-    bool is_replayed;          /* it was dealt again already after a death, and came no further */
+    bool is_replayed;          /* it was dealt again after deaths, and may not be once more */
     bool may_replay;           /* replay is not off */
     uint64_t progress;         /* the word of progress.h */
     struct ff_base base, next; /* the base that holds, and the planned one */

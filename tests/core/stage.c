@@ -38,12 +38,13 @@ struct stage *stage_open(uint32_t conns, int lanes)
     must(s && ff_dispatcher_open(conns, 75000, 10000, &s->d) == 0);
     s->d->stuck_us = s->d->busy_us = s->d->part_us =
         60000000; /* nobody is late, unless a test says so */
+    s->d->alone_ms = 60000;
     s->listener = listen_anywhere(&s->port);
     must(ff_dispatcher_listen(s->d, s->listener) == 0);
     for (int i = 0; i < FF_DEADLINE_CLASSES; i++)
         s->wait_ms[i] = 60000;
     for (int i = 0; i < lanes; i++) {
-        must(ff_dispatcher_lease(s->d, 0) == i);
+        must(ff_dispatcher_lease(s->d, (uint16_t)i) == i);
         stage_sit(s, i);
     }
     return s;

@@ -24,7 +24,8 @@ struct stage {
     uint32_t at_once; /* for lanes that sit down from now on */
 };
 
-/* Opens the dispatcher for `conns` connections and `lanes` ready lanes. */
+/* Opens the dispatcher for `conns` connections and `lanes` ready lanes, each in a slot of its own.
+ */
 struct stage *stage_open(uint32_t conns, int lanes);
 void stage_close(struct stage *s);
 

@@ -316,3 +316,113 @@ TEST(a_broken_page_makes_the_master_cut_not_read_beyond)
     close(client);
     stage_close(s);
 }
+
+/* Two workers with two lanes each. */
+static struct stage *open_pairs(void)
+{
+    struct stage *s = stage_open(16, 4);
+    for (int i = 0; i < 4; i++)
+        s->d->lane[i]->slot = (uint16_t)(i / 2);
+    return s;
+}
+
+/* The worker of lanes `first` and the next one dies, and does not come back. */
+static void kill_pair(struct stage *s, int first)
+{
+    for (int i = first; i < first + 2; i++) {
+        ff_lane_free(s->lane[i]);
+        s->lane[i] = NULL;
+        s->held[i] = NULL;
+    }
+    ff_recovery_run(s->d, (uint16_t[]){(uint16_t)first, (uint16_t)(first + 1)}, 2);
+}
+
+/* Which of the lanes `first` and the next has a request; -1: none, 4: both. */
+static int running_at(const struct stage *s, int first)
+{
+    bool one = s->held[first], other = s->held[first + 1];
+    return one && other ? 4 : one ? first : other ? first + 1 : -1;
+}
+
+TEST(requests_that_died_together_run_again_one_at_a_time_with_nothing_beside_them)
+{
+    struct stage *s = open_pairs();
+    int client[3];
+    for (int i = 0; i < 2; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/hold"));
+        stage_run(s);
+    }
+    CHECK(running_at(s, 0) == 4);
+    kill_pair(s, 0);
+    client[2] = stage_connect(s);
+    stage_send(client[2], GET("/other"));
+    for (int i = 0; i < 2; i++) {
+        stage_run(s);
+        int lane = running_at(s, 2);
+        CHECK(lane == 2 || lane == 3);
+        CHECK(strcmp(stage_read_now(client[2]), "") == 0); /* it waits meanwhile */
+        stage_finish(s, lane);
+    }
+    CHECK(strstr(stage_read(s, client[2]), "/other"));
+    for (int i = 0; i < 3; i++) {
+        CHECK(i == 2 || strstr(stage_read_now(client[i]), "/hold"));
+        close(client[i]);
+    }
+    CHECK(s->d->kept_slot == 0 && s->d->suspect == 0);
+    stage_close(s);
+}
+
+TEST(who_was_alone_at_two_deaths_is_refused_and_who_died_beside_it_is_answered)
+{
+    struct stage *s = open_pairs();
+    int client[2];
+    for (int i = 0; i < 2; i++) {
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/hold"));
+        stage_run(s);
+    }
+    kill_pair(s, 0);
+    for (int deaths = 0; deaths < 2; deaths++) {
+        stage_run(s);
+        CHECK(running_at(s, 2) >= 2 && s->d->suspect == 1); /* the same one first each time */
+        kill_pair(s, 2);
+        ff_escrow_move(&s->d->escrow, 2, FF_LIST_SUSPECT, s->d->now_ms);
+        stage_sit(s, 2);
+        stage_sit(s, 3);
+    }
+    CHECK(strstr(stage_read(s, client[0]), "HTTP/1.1 502 "));
+    int lane = running_at(s, 2);
+    CHECK(lane >= 2 && s->d->suspect == 2);
+    stage_finish(s, lane);
+    CHECK(strstr(stage_read(s, client[1]), "/hold"));
+    close(client[0]);
+    close(client[1]);
+    stage_close(s);
+}
+
+TEST(a_suspect_takes_what_there_is_when_no_worker_gets_free_in_time)
+{
+    struct stage *s = open_pairs();
+    int holder, client;
+    holder = stage_connect(s);
+    s->d->cursor = 2;
+    stage_send(holder, GET("/hold"));
+    stage_run(s);
+    CHECK(running_at(s, 2) == 2);
+    client = stage_connect(s);
+    s->d->cursor = 0;
+    stage_send(client, GET("/hold"));
+    stage_run(s);
+    CHECK(running_at(s, 0) == 0);
+    kill_pair(s, 0);
+    stage_run(s);
+    CHECK(running_at(s, 2) == 2 && s->d->escrow.list[FF_LIST_SUSPECT].count == 1);
+    s->d->alone_ms = 0;
+    s->d->busy_us = 1;
+    stage_run(s);
+    CHECK(s->held[2] && s->held[3]);
+    close(holder);
+    close(client);
+    stage_close(s);
+}

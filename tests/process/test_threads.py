@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fix_cluster import Cluster, Gate, Start, answer
+from fix_cluster import EAGER, Cluster, Gate, Start, answer
 from fix_load import StartLoad, on_kept_connections, on_new_connections
 from fix_processes import wait_until
 from fix_wire import Connect, Wire, get
@@ -213,3 +213,41 @@ def test_more_threads_than_lanes_is_an_error(start: Start) -> None:
 
     assert server.wait_for_end() == 1
     assert "8 workers with 64 threads each are too many" in server.log
+
+
+# Those who wait do so until the file is there, however often they are asked.
+POISON = """
+import os, signal, time
+
+running = 0
+
+def app(environ, start_response):
+    global running
+    if environ["PATH_INFO"] == "/wait":
+        running += 1
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    if environ["PATH_INFO"] == "/die":
+        while not running == 3 and not os.path.exists("go"):
+            time.sleep(0.01)
+        open("go", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+
+
+def test_request_that_kills_its_worker_takes_nobody_along(
+    tmp_path: Path, start: Start, connect: Connect
+) -> None:
+    (tmp_path / "poison.py").write_text(POISON)
+    server = start("poison:app", "--threads", "4", workers=1, command=EAGER, cwd=tmp_path)
+
+    beside = [connect(server).send(get("/wait")) for _ in range(3)]
+    poison = connect(server).send(get("/die"))
+
+    # Once in company, then alone: two deaths more, and it is known who was to blame.
+    assert poison.read_response().status == 502
+    assert [wire.read_response().status for wire in beside] == [200, 200, 200]
+    wait_until(lambda: server.log.count("died: SIGKILL") == 3)
+    assert server.log.count("died in GET /wait") == 3
