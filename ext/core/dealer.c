@@ -327,11 +327,12 @@ static int least_loaded_worker(const struct ff_dispatcher *d, uint32_t *load)
 }
 
 /* Requests that died with their worker run again one at a time, in a worker that has nothing else:
- * it is kept free for that. One that never gets such a worker in time takes what there is. */
+ * it is kept free for that. One that never gets such a worker in time takes what there is, and one
+ * that does not end gets company. */
 static void deal_suspects(struct ff_dispatcher *d)
 {
     uint32_t id, load = 0;
-    if (d->suspect && is_suspect_running(d))
+    if (d->suspect && is_suspect_running(d) && d->now_ms - d->suspect_since_ms < d->alone_ms)
         return;
     d->suspect = d->kept_slot = 0;
     while ((id = d->escrow.list[FF_LIST_SUSPECT].first) &&
@@ -347,6 +348,7 @@ static void deal_suspects(struct ff_dispatcher *d)
     deal_one(d, id, (uint16_t)lane);
     d->suspect = id;
     d->suspect_lane = (uint16_t)lane;
+    d->suspect_since_ms = d->now_ms;
     send_batch(d, (uint16_t)lane);
 }
 

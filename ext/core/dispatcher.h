@@ -81,7 +81,7 @@ struct ff_dispatcher {
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
     int64_t timeout_us;    /* the application's, without progress; 0: any */
-    int64_t alone_ms;      /* so long a suspect waits for a worker of its own: FF_ALONE_MS */
+    int64_t alone_ms;      /* so long a suspect waits for a worker of its own, and has it */
     int64_t part_us;       /* for a part of a pass: FF_PART_US */
     int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
@@ -114,6 +114,7 @@ struct ff_dispatcher {
      * where; and the slot, plus one, that is kept for it */
     uint32_t suspect;
     uint16_t suspect_lane, kept_slot;
+    int64_t suspect_since_ms;
     bool died_alone; /* at the last recovery one request ran at most */
     bool may_replay; /* requests of dead workers are dealt again */
     size_t rescues;  /* at the last recovery; only the first are told of */
