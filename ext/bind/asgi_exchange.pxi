@@ -14,7 +14,7 @@ from c_lane cimport (
     ff_exchange_finish, ff_exchange_read, ff_lane,
 )
 from answer cimport mistake_in, put_head, refusal_line, trouble_with_client
-from rendering cimport reasons, render_asgi_head, render_early_hints
+from rendering cimport reasons, render_asgi_head, render_asgi_header, render_early_hints
 
 
 class Mistake(Exception):
@@ -166,7 +166,7 @@ cdef class Exchange(Holder):
         elif kind == "http.response.early_hint":
             self.hint(message)
         elif kind == "http.response.trailers" and self.has_trailers and self.is_last:
-            self.finish()
+            self.add_trailers(message)
         else:
             raise RuntimeError(f"send() got the message {kind!r}, which has no place here")
         return DONE
@@ -238,6 +238,13 @@ cdef class Exchange(Holder):
         if not self.is_waiting(self.sending):
             self.sending = self.gateway.loop.create_future()
         return self.sending
+
+    cdef int add_trailers(self, dict message) except -1:
+        for header in message.get("headers", ()):
+            render_asgi_header(&self.conn.work.response, header, True)
+        if not message.get("more_trailers", False):
+            self.finish()
+        return 0
 
     cdef int put_head(self, int64_t length) except -1:
         r = put_head(self.lane, self.conn, &self.head, &self.rendered, length)

@@ -97,4 +97,7 @@ cdef extern from "http_response.h" nogil:
     int ff_http_response_field(
         ff_http_response *r, const char *name, size_t name_len, const char *value, size_t value_len,
     )
+    int ff_http_response_trailer(
+        ff_http_response *r, const char *name, size_t name_len, const char *value, size_t value_len,
+    )
     int ff_http_response_end_head(ff_http_response *r, int64_t body_len, const char *date)

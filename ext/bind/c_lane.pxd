@@ -54,7 +54,7 @@ cdef extern from "conn.h" nogil:
     struct ff_conn_limits:
         ff_http_limits http
         ff_http_body_limits body
-        size_t body_buffer
+        size_t body_buffer, chunked_buffer
         uint32_t requests, rate
 
 

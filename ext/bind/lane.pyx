@@ -79,6 +79,8 @@ cdef class Lane:
         config.wait_ms[FF_WAIT_WRITE] = <long long>(write_timeout * 1000)
         config.wait_ms[FF_WAIT_PARK] = <long long>(linger * 1000)
         config.limits.body_buffer = body_buffer
+        # On a loop nobody's place is taken by who reads a body as it comes.
+        config.limits.chunked_buffer = 0 if at_once else body_buffer
         config.limits.body.content = max_body
         config.limits.body.overhead = limit_overhead
         config.limits.requests = limit_requests

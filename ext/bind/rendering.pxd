@@ -12,6 +12,7 @@ from c_http cimport (
     ff_http_response,
     ff_http_response_field,
     ff_http_response_start,
+    ff_http_response_trailer,
 )
 from text cimport octets
 
@@ -110,13 +111,15 @@ cdef inline object render_asgi_head(
     return line
 
 
-cdef inline int render_asgi_header(ff_http_response *response, header) except -1:
+cdef inline int render_asgi_header(
+    ff_http_response *response, header, bint is_trailer=False
+) except -1:
     cdef int r = -EINVAL
     cdef bytes name, value
     if isinstance(header, (tuple, list)) and len(header) == 2:
         if isinstance(header[0], bytes) and isinstance(header[1], bytes):
             name, value = header
-            r = ff_http_response_field(
+            r = (ff_http_response_trailer if is_trailer else ff_http_response_field)(
                 response,
                 PyBytes_AS_STRING(name),
                 PyBytes_GET_SIZE(name),

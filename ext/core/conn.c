@@ -69,7 +69,7 @@ static int advance_body(struct ff_conn *c, const struct ff_conn_limits *limits)
             return verdict;
         }
     }
-    bool is_too_large = w->request.chunked ? w->body_len >= limits->body_buffer
+    bool is_too_large = w->request.chunked ? w->body_len >= limits->chunked_buffer
                                            : w->request.length > limits->body_buffer;
     c->phase = is_too_large ? FF_PHASE_RUN : FF_PHASE_BODY;
     return is_too_large ? FF_HTTP_DONE : FF_HTTP_MORE;

@@ -40,6 +40,7 @@ struct ff_work {
     uint8_t news;               /* enum ff_news that was not told yet */
     uint8_t wants;              /* enum ff_news that somebody waits for */
     bool is_listed;             /* in the lane's list of what is next */
+    bool is_read_on;            /* the application reads its content as it comes */
     bool is_tunnel;             /* raw octets both ways: HTTP is over */
     int trouble;                /* -errno that ended what it wanted; 0: none */
     void *holder;               /* the binding's, of this request */
@@ -85,9 +86,10 @@ struct ff_conn {
 struct ff_conn_limits {
     struct ff_http_limits http;
     struct ff_http_body_limits body;
-    size_t body_buffer;
-    uint32_t requests; /* on one connection; 0: any number */
-    uint32_t rate;     /* octets a second, in a body and in an answer; 0: any */
+    size_t body_buffer;    /* of a body whose length is known */
+    size_t chunked_buffer; /* of one whose length is not */
+    uint32_t requests;     /* on one connection; 0: any number */
+    uint32_t rate;         /* octets a second, in a body and in an answer; 0: any */
 };
 
 /* Will the next read go to memory that nobody sees after our death? */

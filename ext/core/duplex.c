@@ -112,6 +112,7 @@ int ff_duplex_want_input(struct ff_lane *lane, struct ff_conn *c)
     struct ff_work *w = c->work;
     if (w->trouble)
         return w->trouble;
+    w->is_read_on = true;
     if (c->is_ended)
         return w->is_tunnel ? 1 : -ECONNRESET;
     ff_progress_lend(ff_tenure_line(lane, c), 0); /* what was read before is overwritten */

@@ -96,8 +96,9 @@ bool ff_exchange_keeps_alive(const struct ff_lane *lane, const struct ff_conn *c
     uint32_t most = lane->config.limits.requests;
     if (most > 0 && ff_tenure_line(lane, c)->requests + 1 >= most)
         return false;
-    return c->work->request.keep_alive && ff_conn_has_whole_body(c) &&
-           lane->mode != FF_LANE_ENDING && !(lane->sharer && lane->mode == FF_LANE_LEAVING) &&
+    bool is_whole = ff_conn_has_whole_body(c) || c->work->is_read_on; /* or will be */
+    return c->work->request.keep_alive && is_whole && lane->mode != FF_LANE_ENDING &&
+           !(lane->sharer && lane->mode == FF_LANE_LEAVING) &&
            !atomic_load_explicit(&page->is_ending, memory_order_relaxed);
 }
 

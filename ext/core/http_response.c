@@ -259,12 +259,29 @@ int ff_http_response_end_part(struct ff_http_response *r)
     return r->framing == FF_FRAMING_CHUNKED ? ff_buffer_append(r->out, "\r\n", 2) : 0;
 }
 
+int ff_http_response_trailer(struct ff_http_response *r, const char *name, size_t name_len,
+                             const char *value, size_t value_len)
+{
+    if (!is_well_formed(name, name_len, value, value_len))
+        return -EINVAL;
+    if (find_own_field(name, name_len) || ff_http_is_word((const uint8_t *)name, name_len, "host"))
+        return -EPERM;
+    if (r->framing != FF_FRAMING_CHUNKED)
+        return 0;
+    int e = r->has_trailers ? 0 : ff_buffer_append(r->out, "0\r\n", 3);
+    if (e < 0)
+        return e;
+    r->has_trailers = true;
+    return write_field(r->out, name, name_len, value, value_len);
+}
+
 int ff_http_response_finish(struct ff_http_response *r)
 {
     if (r->ended)
         return 0;
     if (r->framing == FF_FRAMING_CHUNKED) {
-        int e = ff_buffer_append(r->out, "0\r\n\r\n", 5);
+        const char *end = r->has_trailers ? "\r\n" : "0\r\n\r\n";
+        int e = ff_buffer_append(r->out, end, strlen(end));
         if (e < 0)
             return e;
     }

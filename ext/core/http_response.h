@@ -34,7 +34,7 @@ struct ff_http_response {
     bool request_is_head;
     bool request_is_1_0;
     bool keep_alive; /* may the connection go on after this response? known after end_head */
-    bool has_date, has_server, has_length, wants_close, ended;
+    bool has_date, has_server, has_length, wants_close, ended, has_trailers;
 };
 
 /* Starts a response whose status line is "HTTP/1.1 " + status ("200 OK": three digits, a space, a
@@ -67,6 +67,12 @@ int64_t ff_http_response_begin_part(struct ff_http_response *r, size_t n);
 
 /* Closes a part: the CRLF after a chunk. 0 or -ENOMEM. */
 int ff_http_response_end_part(struct ff_http_response *r);
+
+/* Adds a field behind the last chunk (RFC 9112 7.1.2); nothing happens unless the body is chunked:
+ * trailers may be dropped. 0; -EINVAL or -EPERM as of a field, the latter also for what frames,
+ * routes or dates a message (RFC 9110 6.5.1); -ENOMEM. */
+int ff_http_response_trailer(struct ff_http_response *r, const char *name, size_t name_len,
+                             const char *value, size_t value_len);
 
 /* Ends the body. 0; -EMSGSIZE when a Content-Length body is short (the caller must cut the
  * connection, keep_alive is off); -ENOMEM. */

@@ -419,7 +419,7 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
         c->work->is_begun = false;
         c->work->holder = NULL;
         c->work->trouble = 0;
-        c->work->is_tunnel = false;
+        c->work->is_tunnel = c->work->is_read_on = false;
         ff_progress_begin(ff_tenure_line(lane, c), c->received,
                           is_unsafe(lane->config.replay, c->work));
         set_state(lane, c, FF_RUNNING);

@@ -71,7 +71,8 @@ void stage_sit(struct stage *s, int lane)
                                              s->d->lane[lane]->receive_end, s->d->bell},
                                     .limits = {.http = {16384, 8190, 8190, 100, false},
                                                .body = {.overhead = 16384},
-                                               .body_buffer = 1 << 16}};
+                                               .body_buffer = 1 << 16,
+                                               .chunked_buffer = 1 << 16}};
     memcpy(config.wait_ms, s->wait_ms, sizeof(config.wait_ms));
     must(ff_lane_open(&config, &s->lane[lane]) == 0);
     ff_dispatcher_ready(s->d, (uint16_t)lane);

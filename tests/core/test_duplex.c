@@ -27,7 +27,7 @@ static struct stage *open_stage(void)
     s->at_once = s->d->at_once = 8;
     must(ff_dispatcher_lease(s->d, 0) == 0);
     stage_sit(s, 0);
-    s->lane[0]->config.limits.body_buffer = 16;
+    s->lane[0]->config.limits.body_buffer = s->lane[0]->config.limits.chunked_buffer = 16;
     return s;
 }
 

@@ -45,6 +45,7 @@ class Lane:
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
         *max_body*: a body with more is answered 413, before it is read if its length tells (0: any).
         *limit_overhead*: octets of chunk extensions and trailers that no content pays for (0: any).
+        With *at_once* one whose length is not known is read as it comes.
         *limit_requests*: that many on one connection (0: any). *rate*: octets a second that a client must
         send of a body and read of an answer, on average, beyond the time-outs (0: any).
         *refuse_underscores*: a field with "_" in its name is answered 400.
