@@ -28,7 +28,9 @@ test: build  ## C units under sanitizers, then the whole Python suite
 	$(MAKE) -C tests/core -j2 run
 	$(BIN)/python -m pytest
 
-test-long: build  ## what takes minutes: 1000 kills, soak
+test-long: build  ## what takes minutes: 1000 kills, soak, 10 million wake-ups
+	$(MAKE) -C tests/core build/test_handshake
+	HANDSHAKE_ROUNDS=10000000 tests/core/build/test_handshake
 	$(BIN)/python -m pytest -m long --timeout 1200
 
 fuzz: build  ## the parsers, FUZZ_SECONDS (5) each, from the probe's cases on (needs clang-14)
