@@ -311,3 +311,55 @@ TEST(half_a_request_is_not_taken_back_for_ever)
     close(holder);
     stage_close(s);
 }
+
+TEST(a_stale_copy_of_a_connection_is_no_copy_of_the_next_one_with_its_id)
+{
+    struct stage *s = stage_open(1, 2); /* there is one id */
+    struct ff_lane *stopped = s->lane[0];
+    int ready[FF_POLLER_BATCH], first = stage_connect(s), second;
+    stage_send(first, GET("/1"));
+    CHECK(strstr(stage_read(s, first), "0 /1")); /* lane 0 has a copy, in its poller */
+    s->lane[0] = NULL;
+    CHECK(ff_escrow_take(&s->d->escrow, 1, 0, FF_IDLE));
+    ff_keeper_park(s->d, 1);
+    close(first);
+    stage_run(s);
+    CHECK(s->d->escrow.list[FF_LIST_FREE].count == 1);
+    second = stage_connect(s);
+    stage_send(second, GET("/2"));
+    CHECK(strstr(stage_read(s, second), "1 /2"));
+    s->lane[0] =
+        stopped; /* it finds that its copy has ended, and reads a page that speaks of another */
+    stage_run(s);
+    ff_dispatcher_wait(s->d, 0, ready);
+    stage_send(second, GET("/3"));
+    CHECK(strstr(stage_read(s, second), "1 /3"));
+    CHECK(atomic_load(&stopped->line->connections) == 0 && s->d->stats.closed == 1);
+    close(second);
+    stage_close(s);
+}
+
+TEST(a_lane_whose_channel_is_full_can_be_told_to_leave)
+{
+    struct stage *s = stage_open(64, 2);
+    struct ff_lane *stopped = s->lane[0];
+    int client[4];
+    s->lane[0] = NULL;
+    for (int i = 0; i < 4; i++) { /* two of them are for the lane that is stopped */
+        client[i] = stage_connect(s);
+        stage_send(client[i], GET("/q"));
+        stage_run(s);
+    }
+    while (ff_channel_tell(s->d->lane[0]->send_end, FF_NOTICE_PING) == 0)
+        continue;
+    ff_dispatcher_leave(s->d, 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(strstr(stage_read(s, client[i]), "1 /q") || i % 2 == 1);
+    CHECK(s->answered[1] == 4);
+    s->lane[0] = stopped;
+    while (ff_lane_wait(stopped) == 0)
+        CHECK(ff_lane_next(stopped, &(struct ff_conn *){0}) == FF_LANE_NOTHING);
+    CHECK(stopped->mode == FF_LANE_LEAVING && s->d->escrow.list[0].count == 0);
+    close_all(client, 4);
+    stage_close(s);
+}

@@ -73,12 +73,17 @@ class Worker:
         cells.give_back(self.lanes[0])
         os.close(self.pidfd)
         os.close(self.verdict)
+        self.pidfd = self.verdict = -1
         return os.waitstatus_to_exitcode(status)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal; a process that has ended but is not buried doesn't mind."""
-        self.is_killed = self.is_killed or number == signal.SIGKILL
-        os.kill(self.pid, number)
+        """Send a signal; a process that has ended doesn't mind, buried or not.
+
+        Its number may be somebody else's when it is buried: the signal goes by its pidfd.
+        """
+        if self.pidfd >= 0:
+            self.is_killed = self.is_killed or number == signal.SIGKILL
+            signal.pidfd_send_signal(self.pidfd, number)
 
 
 def refusal_of(said: bytes) -> FastforkError | None:
