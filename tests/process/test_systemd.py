@@ -84,6 +84,17 @@ def test_manager_hears_when_all_workers_are_ready_and_when_it_stops(
     assert server.wait_for_end() == 0
 
 
+def test_manager_hears_of_a_reload_and_when_it_is_done(start: Start, manager: Manager) -> None:
+    server = start("process:app", *OPTIONS, env={"NOTIFY_SOCKET": str(manager.path)})
+    ready = manager.hear()
+
+    server.process.send_signal(signal.SIGHUP)
+
+    assert manager.hear()[0] == "RELOADING=1"
+    assert manager.hear() == ready
+    assert "generation 2 serves" in server.log
+
+
 def test_server_that_does_not_start_is_never_ready(start: Start, manager: Manager) -> None:
     env = {"NOTIFY_SOCKET": str(manager.path)}
 

@@ -244,8 +244,13 @@ class Master:
                 self._reopen_logs()
 
     def _reload(self, why: str, tell: Tell) -> None:
+        def told(failure: str | None) -> None:
+            self._notifier.reloaded()
+            tell(failure)
+
+        self._notifier.reloading()
         self._staff.forget()
-        self._staff.reloads.begin(why, tell)
+        self._staff.reloads.begin(why, told)
 
     def _step(self, why: str, more: int) -> None:
         scaling = self._staff.scaling

@@ -28,6 +28,9 @@ class Notifier:
 
     def __init__(self, environ: MutableMapping[str, str], *, pid: int) -> None:
         """Take what *environ* says, and remove it: what the application starts has nothing to tell."""
+        self._serving = ""
+        """The status while it is ready, and does not stop yet."""
+        self._reloads = 0
         address = environ.pop("NOTIFY_SOCKET", "")
         self._socket: socket.socket | None = None
         self._address = "\0" + address[1:] if address.startswith("@") else address
@@ -45,14 +48,24 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """All workers serve."""
+        self._serving = status
         self._send("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
 
     def reloading(self) -> None:
-        """The application is being loaded anew; `ready` ends that."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """The application is being loaded anew; as many `reloaded` end that."""
+        self._reloads += 1
+        if self._serving:
+            self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self) -> None:
+        """A reload has ended, whether or not it was one."""
+        self._reloads -= 1
+        if self._serving and not self._reloads:
+            self.ready(self._serving)
 
     def stopping(self, status: str) -> None:
         """The server stops."""
+        self._serving = ""
         self._send("STOPPING=1", f"STATUS={status}")
 
     def next_look(self) -> float | None:

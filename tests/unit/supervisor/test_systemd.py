@@ -53,11 +53,23 @@ def test_news_are_datagrams_of_lines(manager: tuple[str, socket.socket]) -> None
 
     notifier.ready("serving")
     notifier.reloading()
+    notifier.reloading()
+    notifier.reloaded()  # the newer one took its place
+    notifier.reloaded()
+    notifier.reloading()
     notifier.stopping("bye")
+    notifier.reloaded()
 
-    assert ours.recv(999) == f"READY=1\nSTATUS=serving\nMAINPID={os.getpid()}".encode()
+    ready = f"READY=1\nSTATUS=serving\nMAINPID={os.getpid()}".encode()
+    assert ours.recv(999) == ready
     assert ours.recv(999).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    assert ours.recv(999).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    assert ours.recv(999) == ready
+    assert ours.recv(999).startswith(b"RELOADING=1\n")
     assert ours.recv(999) == b"STOPPING=1\nSTATUS=bye"
+    ours.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        ours.recv(999)
     assert environ == {}
     assert notifier.next_look() is None
     notifier.close()
