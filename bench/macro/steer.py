@@ -1,8 +1,8 @@
-"""Is a request lost while a server is steered: restarts, kills, retirements at random, everything polled?
+"""Is a request lost while a server is steered: reloads, scaling, restarts, kills, retirements at random?
 
-Clients ask on new and on kept connections without pause. Beside them, at random: `restart` of one or all,
-SIGKILL of a worker, `dump`; workers retire after some thousand requests; status, /metrics and /readyz are
-polled all the time. No GET may fail (one that met two deaths is answered 502, by design), and no command.
+Clients ask on new and on kept connections without pause. Beside them, at random: `reload`, `scale`,
+`restart` of one or all, SIGKILL of a worker, `dump`; workers retire after some thousand requests; status,
+/metrics and /readyz are polled all the time. No GET may fail (one that met two deaths is answered 502, by design), and no command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kills import SERVE, Load
 
 from fastfork.control import Client, ControlError
 
-ACTS = ("restart", "restart", "restart all", "kill", "dump")
+ACTS = ("restart", "restart", "restart all", "kill", "dump", "reload", "scale")
 BETWEEN = 0.3
 """Seconds between two acts, on average."""
 
@@ -80,6 +80,10 @@ def act(client: Client, master: int, workers: int, failures: Counter[str]) -> st
             os.kill(random.choice(tree.workers(master)), signal.SIGKILL)
         elif what == "dump":
             client.dump(slot)
+        elif what == "reload":
+            client.reload()
+        elif what == "scale":
+            client.scale(str(random.randint(2, workers + 2)))
         else:
             client.restart(None if what == "restart all" else slot)
     except ControlError as error:

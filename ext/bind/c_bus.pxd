@@ -88,6 +88,7 @@ cdef extern from "hub.h" nogil:
     struct ff_hub:
         size_t limit
         ff_overflow policy
+        uint64_t passed
 
     int ff_hub_join(ff_hub *h, uint16_t i, uint16_t slot, int *ends)
     void ff_hub_leave(ff_hub *h, uint16_t i)

@@ -122,5 +122,9 @@ cdef extern from "dispatcher.h" nogil:
     int ff_dispatcher_wait(ff_dispatcher *d, int timeout_ms, int *ready)
 
 
+cdef extern from "dealer.h" nogil:
+    uint32_t ff_dealer_credit(const ff_dispatcher *d, size_t i)
+
+
 cdef extern from "recovery.h" nogil:
     int ff_recovery_run(ff_dispatcher *d, const uint16_t *lanes, size_t n)

@@ -20,6 +20,7 @@ from c_dispatcher cimport (
     FF_LIST_WAITING,
     FF_POLLER_BATCH,
     ff_dispatcher,
+    ff_dealer_credit,
     ff_dispatcher_close_channels,
     ff_dispatcher_free,
     ff_dispatcher_lease,
@@ -270,6 +271,7 @@ cdef class Dispatcher:
             "lost": core.stats.lost,
             "accept_errors": core.stats.accept_errors,
             "evicted": core.stats.evicted,
+            "bus_messages": core.hub.passed,
             "bus_dropped": ff_hub_dropped(core.hub),
             "connections": core.escrow.touched - core.escrow.list[FF_LIST_FREE].count,
             "parked": (
@@ -293,6 +295,7 @@ cdef class Dispatcher:
             "requests": self.core.page.lane[lane].requests,
             "connections": self.core.page.lane[lane].connections,
             "running": self.core.page.lane[lane].running,
+            "credits": ff_dealer_credit(self.core, lane),
             "busy_us": self.busy_us(lane),
             "is_stuck": self.core.lane[lane].is_stuck,
         }

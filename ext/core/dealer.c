@@ -40,6 +40,12 @@ static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
         .at_once = d->at_once};
 }
 
+uint32_t ff_dealer_credit(const struct ff_dispatcher *d, size_t i)
+{
+    struct ff_balance_lane lane = look(d, i);
+    return ff_balance_credit(&lane);
+}
+
 /* Looks at all lanes. May any of them get something? */
 static bool look_at_all(struct ff_dispatcher *d)
 {

@@ -14,6 +14,9 @@ bool ff_dealer_is_overdue(const struct ff_dispatcher *d, size_t i);
 /* Has lane `i` left a deal unclaimed for longer than stuck_us, and not answered the ping since? */
 bool ff_dealer_is_stuck(const struct ff_dispatcher *d, size_t i);
 
+/* Connections that lane `i` may get now (ff_balance_credit). */
+uint32_t ff_dealer_credit(const struct ff_dispatcher *d, size_t i);
+
 /* Deals what waits and what can be accepted, as far as lanes have room; with none, the listeners
  * are not polled and the first lane that finds room rings the bell. */
 void ff_dealer_deal(struct ff_dispatcher *d);

@@ -172,6 +172,7 @@ static bool pass_on(struct ff_hub *h, uint32_t i, int k, bool may_wait)
             hold(h, i, k, true);
             return false;
         }
+        h->passed += frame.kind <= FF_FRAME_REPLY && ff_frame_is_last(&frame);
         ff_buffer_consume(&in->bytes, (size_t)n);
     }
     if (n < 0)

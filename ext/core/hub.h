@@ -80,6 +80,7 @@ struct ff_hub {
     uint32_t across; /* publications that the bridge should have got */
     uint32_t requests, free_request;
     struct ff_hub_request *request;
+    uint64_t passed;  /* messages that it passed on */
     uint64_t dropped; /* at links that are gone, or that nobody wanted */
     struct ff_hub_route route[FF_HUB_ROUTES];
 };

@@ -363,6 +363,7 @@ int ff_hub_say(struct ff_hub *h, struct ff_frame *f, const void *topic, const vo
     f->link = FF_HUB_MASTER;
     f->slot = FF_SLOT_MASTER;
     bool is_passed = ff_hub_route(h, f, topic, part, false);
+    h->passed += f->kind <= FF_FRAME_REPLY && ff_frame_is_last(f);
     ff_hub_flush(h);
     return is_passed ? 0 : -EAGAIN;
 }

@@ -26,7 +26,9 @@ def test_master_answers_while_every_worker_is_busy(
     assert (office.ask("/healthz").status, office.ask("/readyz").status) == (200, 200)
     wait_until(lambda: office.metrics()["fastfork_workers{state=busy}"] == 2)
 
-    assert office.metrics()["fastfork_connections{state=running}"] == 2
+    metrics = office.metrics()
+    assert metrics["fastfork_connections{state=running}"] == 2
+    assert metrics["fastfork_worker_credits{slot=0}"] == 0
     for door in doors:
         door.open()
 
@@ -51,6 +53,23 @@ def test_metrics_count_what_happened(start: Start) -> None:
     assert metrics["fastfork_worker_restarts{slot=1}"] == 1
     assert metrics["fastfork_worker_rss_bytes{slot=0}"] > 1 << 20
     assert metrics[f"fastfork_backlog{{listener=http://127.0.0.1:{server.port}}}"] == 0
+
+
+def test_metrics_tell_of_the_bus_and_of_who_has_room(start: Start) -> None:
+    server = start("bus_site:app", *ADMIN)
+    office = Office(server)
+    before = office.metrics()
+
+    server.ask("/publish?topic=note.x&times=20")
+    wait_until(
+        lambda: (
+            office.metrics()["fastfork_bus_messages_total{}"]
+            >= before["fastfork_bus_messages_total{}"] + 20
+        )
+    )
+
+    assert before["fastfork_worker_credits{slot=0}"] > 0
+    assert office.metrics()["fastfork_bus_dropped_total{}"] == 0
 
 
 def test_refusals_are_counted_by_status(start: Start, connect: Connect) -> None:

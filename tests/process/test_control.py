@@ -447,7 +447,7 @@ def test_top_prints_once_where_there_is_no_terminal(server: Cluster, desk: Desk)
 
 
 @pytest.mark.slow
-def test_top_restarts_a_worker_and_quits_by_keys(server: Cluster, desk: Desk) -> None:
+def test_top_restarts_and_scales_and_quits_by_keys(server: Cluster, desk: Desk) -> None:
     before = server.worker_in(1)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "fastfork", "top", *desk.options]
@@ -464,13 +464,16 @@ def test_top_restarts_a_worker_and_quits_by_keys(server: Cluster, desk: Desk) ->
         os.write(ours, b"s")
         wait_until(lambda: shows("req/s*"))
         os.write(ours, b"r1\n")
-        wait_until(lambda: shows("restarted 1"))
+        wait_until(lambda: shows("restart 1: done"))
+        os.write(ours, b"+")
+        wait_until(lambda: shows("scale +1: done"))
         os.write(ours, b"q")
         wait_until(lambda: _has_ended(top, ours))
 
         assert top.returncode == 0
     os.close(ours)
     assert server.worker_in(1) != before
+    assert server.worker_in(2) in server.workers
 
 
 def _has_ended(process: subprocess.Popen[bytes], terminal: int) -> bool:

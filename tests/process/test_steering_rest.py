@@ -25,9 +25,10 @@ def wake_ups(pid: int) -> int:
     return int(found[1])
 
 
+@pytest.mark.parametrize("workers", [4, pytest.param(64, marks=pytest.mark.long)])
 @pytest.mark.slow
-def test_server_that_nobody_asks_does_not_wake_up(start: Start, desk: Desk) -> None:
-    server = start("process:app", *desk.options, *ADMIN, workers=4)
+def test_server_that_nobody_asks_does_not_wake_up(start: Start, desk: Desk, workers: int) -> None:
+    server = start("process:app", *desk.options, *ADMIN, workers=workers)
     pids = [server.pid, *server.workers]
     server.wait_for_rest()
     began, before = time.monotonic(), [wake_ups(pid) for pid in pids]
@@ -38,28 +39,31 @@ def test_server_that_nobody_asks_does_not_wake_up(start: Start, desk: Desk) -> N
 
 
 @pytest.mark.parametrize(
-    ("commands", "restarts"),
+    ("commands", "cycles"),
     [(300, 10), pytest.param(10_000, 1_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
 )
 @pytest.mark.slow
-def test_commands_and_restarts_leave_neither_memory_nor_descriptors_behind(
-    start: Start, desk: Desk, commands: int, restarts: int
+def test_commands_reloads_and_scaling_leave_neither_memory_nor_descriptors_behind(
+    start: Start, desk: Desk, commands: int, cycles: int
 ) -> None:
     server = start("process:app", *desk.options, *ADMIN)
     office, fds = Office(server), server.master_fds()
 
-    def steer(times: int, renewals: int) -> None:
+    def steer(times: int, cycles: int) -> None:
         with Client(desk.socket) as client:
             for turn in range(times):
                 assert client.status()["state"] == "serving"
                 if turn % 10 == 0:
                     assert office.ask("/metrics").status == 200
-                if turn % (times // renewals) == 0:
+                if turn % (times // cycles) == 0:
                     client.restart(turn % 2)
+                    client.scale("+1")
+                    client.reload()
+                    client.scale("-1")
 
-    steer(100, 10)
+    steer(100, 20)
     memory = resident(server.pid)
-    steer(commands, restarts)
+    steer(commands, cycles)
 
     wait_until(lambda: server.master_fds() == fds)
     assert resident(server.pid) - memory < 1 << 20

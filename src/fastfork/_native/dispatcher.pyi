@@ -154,14 +154,16 @@ class Dispatcher:
         """Counters since the start and gauges of now.
 
         Counters: accepted, dealt, redealt, taken (back from lanes), replayed, refused, closed, lost,
-        accept_errors, evicted (idle ones, closed for their descriptors), bus_dropped (messages of the
-        bus that reached nobody, or not all).
+        accept_errors, evicted (idle ones, closed for their descriptors), bus_messages (that
+        the bus passed on), bus_dropped (that reached nobody, or not all).
         Gauges: connections (in the table), parked, lingering, waiting (to be dealt), listening (1 while
         the listeners are polled), full (1 while no lane has room).
         """
 
     def lane_stats(self, lane: int) -> dict[str, int]:
         """Of one lane: dealt, claimed, requests, connections (it owns now), running, is_stuck.
+
+        credits is how many connections it may get now.
 
         busy_us is how long it has been inside its request, 0 without one.
         """

@@ -40,6 +40,7 @@ WorkingDirectory={folder}
 RuntimeDirectory={name}
 RuntimeDirectoryMode=0700
 ExecStart={command}
+ExecReload={reload}
 # TERM goes to the main process alone, which lets its workers finish.
 KillMode=mixed
 TimeoutStopSec={patience:.0f}
@@ -99,12 +100,15 @@ def units(words: Sequence[str], settings: Settings, *, name: str, user: str) -> 
     """Return the files by name, for a server that is started with *words* behind `serve`."""
     own = [] if settings.control_socket else ["--control-socket", f"/run/{name}/control.sock"]
     command = [sys.executable, "-m", "fastfork", "serve", *words, *own]
+    reload = [sys.executable, "-m", "fastfork", "reload"]
+    reload += ["--control-socket", settings.control_socket or own[1]]
     service = _SERVICE.format(
         name=name,
         app=settings.app.replace("%", "%%"),
         user=user,
         folder=os.getcwd().replace("%", "%%"),
         command=" ".join(map(quote, command)),
+        reload=" ".join(map(quote, reload)),
         patience=settings.graceful_timeout + settings.shutdown_delay + _SPARE,
     )
     listens = "\n".join(f"ListenStream={listen_stream(bind)}" for bind in settings.bind)

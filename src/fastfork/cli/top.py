@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastfork.control import Client
 
 _EVERY = 1.0
-_KEYS = "s sort   r restart (then its slot)   q quit"
+_KEYS = "s sort   r restart (then its slot)   + - scale   q quit"
 _SORTS: tuple[tuple[str, str], ...] = (
     ("slot", "slot"),
     ("req/s", "rate"),
@@ -70,8 +70,12 @@ class Top:
         if self._asks and key.isdecimal():
             self._asks += key
         elif self._asks and key in "\r\n" and self._asks[1:]:
-            self._restart(int(self._asks[1:]))
+            slot = int(self._asks[1:])
+            self._order(f"restart {slot}", lambda client: client.restart(slot))
             self._asks = ""
+        elif key in ("+", "-"):
+            self._asks = ""
+            self._order(f"scale {key}1", lambda client: client.scale(f"{key}1"))
         else:
             self._asks = "r" if key == "r" else ""
             self._sort = (self._sort + (key == "s")) % len(_SORTS)
@@ -93,16 +97,16 @@ class Top:
         prompt = f"restart slot {self._asks[1:]}_ (Enter)" if self._asks else self._note or _KEYS
         return Group(*map(Text, summary(self._status)), "", table, "", Text(prompt, style="dim"))
 
-    def _restart(self, slot: int) -> None:
-        self._note = f"restarting {slot}"
+    def _order(self, what: str, order: Callable[[Client], object]) -> None:
+        self._note = f"{what} ..."
         # On a connection of its own: the table goes on meanwhile.
-        threading.Thread(target=self._restart_beside, args=(slot,), daemon=True).start()
+        threading.Thread(target=self._order_beside, args=(what, order), daemon=True).start()
 
-    def _restart_beside(self, slot: int) -> None:
+    def _order_beside(self, what: str, order: Callable[[Client], object]) -> None:
         try:
             with self._client.again() as client:
-                client.restart(slot)
-            self._note = f"restarted {slot}"
+                order(client)
+            self._note = f"{what}: done"
         except ControlError as error:
             self._note = str(error)
 

@@ -35,6 +35,7 @@ _COUNTERS = {
     "taken": "taken_back: Connections taken back from busy or stuck workers",
     "replayed": "replays: Requests of dead workers that others ran again",
     "refused": "requests_given_up: Requests of dead workers that were answered 502 or 504",
+    "bus_messages": "bus_messages: Messages that the bus passed on",
     "bus_dropped": "bus_dropped: Messages of the bus that reached nobody, or not all",
     "lost": "requests_lost: Requests of dead workers that were refused or cut",
 }
@@ -42,6 +43,7 @@ _COUNTERS = {
 _OF_SLOTS = {
     "connections": "Connections at the worker",
     "running": "Requests inside the application",
+    "credits": "Connections that the worker may get now",
     "restarts": "Times that the slot got another worker",
     "rss_bytes": "Resident memory",
     "cpu_seconds": "CPU time of the worker",
@@ -159,6 +161,7 @@ def _slots(views: Iterable[SlotView]) -> Iterator[Metric]:
         values = {
             "connections": view.connections,
             "running": view.running,
+            "credits": view.credits,
             "restarts": view.restarts,
             "rss_bytes": view.rss,
             "cpu_seconds": view.cpu_seconds,

@@ -48,6 +48,8 @@ class SlotView(msgspec.Struct, kw_only=True):
     """What the log said of the end of the worker before; "" for the first one."""
     connections: int
     running: int
+    credits: int
+    """Connections that it may get now."""
     requests: int
     """By this worker."""
     rate: float

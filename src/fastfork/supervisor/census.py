@@ -158,6 +158,7 @@ class Census:
             last_end=slot.last_end,
             connections=sum(lane["connections"] for lane in lanes),
             running=sum(lane["running"] for lane in lanes),
+            credits=sum(lane["credits"] for lane in lanes),
             requests=requests,
             rate=window.requests / window.at,
             p50=window.took.percentile(0.5, HISTOGRAM_ENDS),
@@ -190,6 +191,7 @@ _COUNTERS = (
     "lost",
     "accept_errors",
     "evicted",
+    "bus_messages",
     "bus_dropped",
 )
 
