@@ -53,6 +53,13 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def cpu_of(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Sessions:
     """Starts processes, each in a session of its own, so that its descendants can be found."""
 

@@ -55,7 +55,7 @@ def serve(
     *keep_fds* are descriptors that workers keep, *notes* are for the log, *read* gives the settings
     again at a reload. Raises FastforkError if it can't start.
     """
-    _refuse_threads()
+    refuse_threads()
     start = Start()
     start.enter(settings)
     from fastfork.worker.logs import Logs
@@ -87,7 +87,8 @@ def serve(
         logs.close()
 
 
-def _refuse_threads() -> None:
+def refuse_threads() -> None:
+    """Raise StartError if this process has other threads: it is going to fork."""
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         raise StartError(

@@ -44,6 +44,7 @@ __all__ = [
     "fork",
     "is_primary",
     "is_worker",
+    "keep",
     "off",
     "on",
     "once",
@@ -100,6 +101,14 @@ def setup_primary(**more: Any) -> None:
 def fork(env: Mapping[str, str] | None = None) -> Worker:
     """Fork a worker, with *env* in its environment; return it at once. Raises FastforkError, OSError."""
     return _primary.fork(env, dispatch=scheduling_policy)
+
+
+def keep(count: int) -> None:
+    """Fork *count* workers, and another one for each of them that ends without being told to.
+
+    The next one comes at once, then after 0.1 s, doubling to 15 s until one has lived for 30 s.
+    """
+    _primary.keep(count, dispatch=scheduling_policy)
 
 
 def disconnect(

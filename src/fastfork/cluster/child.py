@@ -15,7 +15,7 @@ from fastfork import bus
 from fastfork.cluster.events import Emitter
 from fastfork.cluster.options import main_module, main_path
 from fastfork.cluster.wire import DISCONNECT, GOODBYE, LEAVE, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
-from fastfork.errors import BindError, BusError, StartError
+from fastfork.errors import BindError, BusError, FastforkError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -174,6 +174,9 @@ def run_program(
     here.begin()
     try:
         _run(options)
+    except FastforkError as error:
+        desk.job.logs.error.error(f"worker {number} ends: {error}")
+        return error.exit_code
     finally:
         here.say_goodbye()
     return 0

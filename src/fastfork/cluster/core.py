@@ -14,6 +14,8 @@ from fastfork.bus.master import open_post
 from fastfork.cluster.wire import LEAVE, NOTE
 from fastfork.cluster.workers import Address
 from fastfork.errors import StartError
+from fastfork.log import escape
+from fastfork.supervisor import words
 from fastfork.supervisor.adapt import adapt
 from fastfork.supervisor.binds import UnixBind, parse_bind
 from fastfork.supervisor.cores import count_usable_cores
@@ -88,7 +90,20 @@ class Core:
         self, slot: int, program: Callable[[Desk], int], settings: Settings
     ) -> spawning.Worker:
         """Fork a process for *slot* that runs *program*. Raises OSError."""
-        lanes = [self._dispatcher.lease(slot=slot) for _ in range(settings.threads)]
+        lanes = tuple(self._dispatcher.lease(slot=slot) for _ in range(settings.threads))
+        try:
+            return self._fork(slot, lanes, program, settings)
+        except OSError:
+            self._give_back(lanes)
+            raise
+
+    def _fork(
+        self,
+        slot: int,
+        lanes: tuple[int, ...],
+        program: Callable[[Desk], int],
+        settings: Settings,
+    ) -> spawning.Worker:
         workers = settings.workers if isinstance(settings.workers, int) else count_usable_cores()
         place = Place(
             slot=slot,
@@ -135,10 +150,21 @@ class Core:
         self.unwatch(process.pidfd)
         self._read_mail()
         status = process.bury()
-        self._dispatcher.recover(process.lanes)
-        for lane in process.lanes:
-            self._dispatcher.release(lane)
+        self._give_back(process.lanes)
+        for done, request, is_timed_out in self._dispatcher.rescued():
+            shown = escape(request) or "a request"
+            told = (
+                words.time_out(done, shown, seconds=self.settings.timeout)
+                if is_timed_out
+                else words.rescue(done, shown)
+            )
+            self._logs.error.warning(f"worker {worker.id} {told}")
         return status
+
+    def _give_back(self, lanes: tuple[int, ...]) -> None:
+        self._dispatcher.recover(lanes)
+        for lane in lanes:
+            self._dispatcher.release(lane)
 
     def say(self, slot: int, topic: str, message: Any) -> bool:
         """Send to the worker in *slot*; return False if there is no room."""

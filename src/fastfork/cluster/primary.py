@@ -16,10 +16,12 @@ from fastfork import bus
 from fastfork.cluster.child import run_program
 from fastfork.cluster.core import Core
 from fastfork.cluster.events import Emitter
-from fastfork.cluster.options import Options
+from fastfork.cluster.keeping import Keeping
+from fastfork.cluster.options import RR, Options
 from fastfork.cluster.wire import DISCONNECT, GOODBYE, LEFT, LISTEN, MESSAGE, NOTE, ONLINE
 from fastfork.cluster.workers import Process, Worker
 from fastfork.errors import ClusterStopping, FastforkError, StartError
+from fastfork.server import refuse_threads
 from fastfork.slot import worker_slot
 from fastfork.supervisor.signals import Intent, SignalInbox, handlers_restored, intent_of
 
@@ -44,6 +46,8 @@ class Primary(Emitter):
         self._coming: deque[Callable[[], None]] = deque()
         """What the next turn begins with."""
         self._on_gone: list[Callable[[], object]] = []
+        self._dispatch = RR
+        self._keeping = Keeping(lambda: self.fork(None, dispatch=self._dispatch))
         bus.subscribe(MESSAGE, master=True)(self._hear)
         bus.subscribe(NOTE, master=True)(self._note)
         bus.responder(LISTEN, master=True)(self._listen)
@@ -61,6 +65,7 @@ class Primary(Emitter):
             raise StartError(
                 "a worker has no workers: call fork() where cluster.is_primary is true"
             )
+        refuse_threads()
         options = self.options
         settings = options.settings(dispatch=dispatch)
         if self._core is None:
@@ -80,10 +85,16 @@ class Primary(Emitter):
         self._coming.append(partial(self.emit, "fork", worker))
         return worker
 
+    def keep(self, count: int, *, dispatch: str) -> None:
+        """See `cluster.keep`."""
+        self._dispatch = dispatch
+        self._keeping.begin(count)
+
     def disconnect(self, callback: Callable[[], object] | None, timeout: float | None) -> None:
         """See `cluster.disconnect`."""
         if callback is not None:
             self._on_gone.append(callback)
+        self._keeping.end()
         core = self._core
         if core is None or not self.workers:
             self._coming.append(self._end)
@@ -101,6 +112,7 @@ class Primary(Emitter):
         """See `cluster.turn`."""
         for _ in range(len(self._coming)):
             self._coming.popleft()()
+        self._keeping.look()
         core = self._core
         if core is None:
             return bool(self._coming)
@@ -110,7 +122,7 @@ class Primary(Emitter):
                 worker.hurry()
         if not self.workers and core.is_closing:
             self._end()
-        return bool(self.workers or self._coming)
+        return bool(self.workers or self._coming or self._keeping)
 
     def run(self) -> None:
         """See `cluster.run`."""
@@ -163,6 +175,8 @@ class Primary(Emitter):
         name = signal.Signals(-status).name if status < 0 else None
         worker.process = Process(worker.process.pid, code, name)
         del self.workers[worker.id]
+        if not core.is_closing:
+            self._keeping.ended(worker)
         self._tell(worker, "exit", code, name)
 
     def _hear(self, _topic: str, message: Any, sender: int | str) -> None:
@@ -203,6 +217,7 @@ class Primary(Emitter):
         self.emit(event, worker, *arguments)
 
     def _end(self) -> None:
+        self._keeping.end()
         core, self._core = self._core, None
         if core is not None:
             for worker in self.workers.values():  # only after a mistake: nobody is left behind
@@ -224,7 +239,8 @@ class Primary(Emitter):
     def _patience(self, timeout: float | None) -> float | None:
         if self._coming:
             return 0.0
-        times = [worker.is_late_at for worker in self.workers.values()]
+        times = [worker.next_look() for worker in self.workers.values()]
+        times.append(self._keeping.next_look())
         known = [at - time.monotonic() for at in times if at is not None]
         if timeout is not None:
             known.append(timeout)

@@ -113,9 +113,17 @@ class Worker(Emitter):
             self._core.say(self.slot, MESSAGE, message)
         self._unsent.clear()
 
+    def next_look(self) -> float | None:
+        """Return when to `hurry`, if ever. For the cluster."""
+        times = (self.is_late_at, self.inner.deadline)
+        return min((at for at in times if at is not None), default=None)
+
     def hurry(self) -> None:
-        """End it the hard way. For the cluster."""
+        """End it the hard way, if it is time. For the cluster."""
         now = time.monotonic()
+        if self.inner.deadline is not None and self.inner.deadline <= now:
+            self.inner.deadline = None  # a request timed out, and SIGABRT did not end the worker
+            self.inner.kill(signals.SIGKILL)
         if self.is_late_at is None or self.is_late_at > now:
             return
         if self._is_warned:

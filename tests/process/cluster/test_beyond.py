@@ -14,17 +14,10 @@ import pytest
 
 from fix_fds import open_fds
 from fix_play import Play, Stage
-from fix_processes import wait_until
+from fix_processes import cpu_of, wait_until
 from fix_wire import Wire, get
 
 LISTENING = 'cluster.on("listening", lambda w, a: say("listening", a.port))\n'
-
-
-def cpu_of(pid: int) -> float:
-    """Return the seconds of CPU that a process has used."""
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def status_of(wire: Wire) -> int:
