@@ -87,6 +87,7 @@ ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size
         memcpy(to, ff_buffer_head(&w->in) + w->body_at, n);
     w->body_at += n;
     w->body_len -= n;
+    w->is_read_on = lane->config.at_once > 0 && n > 0;
     return (ssize_t)n;
 }
 

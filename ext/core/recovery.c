@@ -37,14 +37,15 @@ static void tell(struct ff_dispatcher *d, uint32_t id, uint16_t lane, const stru
     told->line[len] = '\0';
 }
 
-/* Its worker died of this request, or of another one that ran beside it: it runs again, alone. */
+/* Its worker died of this request, or of another one that ran beside it: it runs again, alone; but
+ * not where a thousand ran beside it, each would wait for all others. */
 static void suspect(struct ff_dispatcher *d, uint32_t id, const struct ff_base *base)
 {
     struct ff_escrow_entry *entry = &d->escrow.entry[id];
     entry->replayed = base->rx + 1;
     entry->deaths++;
     entry->deaths_alone = (uint8_t)(entry->deaths_alone + d->died_alone);
-    if (ff_dealer_has_company(d))
+    if (d->at_once == 0 && ff_dealer_has_company(d))
         ff_escrow_move(&d->escrow, id, FF_LIST_SUSPECT, d->now_ms);
     else
         ff_escrow_wait_first(&d->escrow, id, d->now_ms);
