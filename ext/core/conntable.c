@@ -29,5 +29,6 @@ void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, u
     line->listener = listener;
     line->requests = 0;
     line->base[0] = (struct ff_base){0};
+    line->begun_rx = 0;
     atomic_store_explicit(&line->progress, 0, memory_order_relaxed);
 }

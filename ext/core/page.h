@@ -69,7 +69,7 @@ struct ff_conn_line {
     /* written by the owner, and by the master when the lane that owned it is dead */
     _Alignas(64) struct ff_base base[2];
     _Atomic uint64_t progress;
-    uint64_t begun_rx; /* received in all when the application was called */
+    uint64_t begun_rx; /* received in all, as far as it was told: when the application was called */
 };
 
 struct ff_page {

@@ -32,6 +32,17 @@ void ff_progress_lend(struct ff_conn_line *line, uint32_t block)
     atomic_store_explicit(&base->block, block, memory_order_release);
 }
 
+void ff_progress_read(struct ff_conn_line *line)
+{
+    store(line, load(line) | FF_PROGRESS_READ);
+}
+
+void ff_progress_tell(struct ff_conn_line *line, uint64_t received)
+{
+    line->begun_rx = received;
+    store(line, load(line) & ~(uint64_t)FF_PROGRESS_READ);
+}
+
 void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_unsafe)
 {
     line->begun_rx = received;

@@ -20,6 +20,7 @@ enum {
     FF_PROGRESS_UNSAFE = 4,  /* it must not be called a second time for this */
     FF_PROGRESS_CLOSING = 8, /* the connection ends with the planned answer */
     FF_PROGRESS_SENT = 16,   /* octets of the answer may be out that were not planned */
+    FF_PROGRESS_READ = 32,   /* octets may have been received that were not told */
     FF_PROGRESS_PLAN_SHIFT = 32
 };
 
@@ -38,6 +39,10 @@ void ff_progress_lend(struct ff_conn_line *line, uint32_t block);
 
 /* The application is called; `received` octets have come in all. */
 void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_unsafe);
+
+/* Where the kernel does not count: octets are about to be read / `received` have come in all. */
+void ff_progress_read(struct ff_conn_line *line);
+void ff_progress_tell(struct ff_conn_line *line, uint64_t received);
 
 /* It must not be called a second time for this. */
 void ff_progress_forbid(struct ff_conn_line *line);

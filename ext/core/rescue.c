@@ -71,9 +71,9 @@ void ff_rescue_ask(int fd, const struct ff_conn_line *line, struct ff_rescue_fac
     facts->is_known = ask_kernel(fd, facts);
     if (facts->is_known || !is_unix(fd))
         return;
-    /* between begin and the first send nothing is read into the block, and nothing sent */
-    uint64_t out = FF_PROGRESS_SENT | ~(uint64_t)0 << FF_PROGRESS_PLAN_SHIFT;
-    facts->is_known = facts->progress & FF_PROGRESS_BEGUN && !(facts->progress & out);
+    /* nothing is under way between the socket and what was told of it: reading or sending */
+    uint64_t open = FF_PROGRESS_READ | FF_PROGRESS_SENT | ~(uint64_t)0 << FF_PROGRESS_PLAN_SHIFT;
+    facts->is_known = !(facts->progress & open);
     facts->received = line->begun_rx;
     facts->sent = facts->base.tx;
 }

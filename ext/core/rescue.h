@@ -34,8 +34,7 @@ struct ff_rescue_facts {
 enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struct ff_base **holds);
 
 /* Fills what is known of the connection: `received` and `sent`, from the kernel if it is TCP. Of a
- * unix socket only this is known: the application was called, and nothing of its answer was sent.
- */
+ * unix socket only what the worker told, and only if it was neither reading nor sending. */
 void ff_rescue_ask(int fd, const struct ff_conn_line *line, struct ff_rescue_facts *facts);
 
 #endif

@@ -441,7 +441,13 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
     lend_work(lane, c);
     if (c->work && (!had_work || ff_conn_leaves_block(c)))
         ff_progress_lend(ff_tenure_line(lane, c), ff_conn_leaves_block(c) ? 0 : c->work->block);
+    struct ff_conn_line *line = ff_tenure_line(lane, c);
+    bool is_told = line->peer.family == 0; /* the kernel does not count for a unix socket */
+    if (is_told)
+        ff_progress_read(line);
     ssize_t n = c->work ? ff_conn_receive(c) : -ENOMEM;
+    if (is_told)
+        ff_progress_tell(line, c->received);
     if (n > 0 && keeps_up(lane, c))
         return ff_tenure_advance(lane, c);
     if (n > 0)

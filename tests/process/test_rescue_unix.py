@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from fix_cluster import Gate, Start, answer
 from fix_deaths import holder, kill_and_open, kill_at, wait_for_word
 from fix_wire import Connect, get, post
@@ -54,16 +56,20 @@ def test_over_a_unix_socket_a_begun_answer_is_cut(
     wait_for_word(server, "GET /?", "its connection was cut")
 
 
-def test_over_a_unix_socket_half_a_request_is_cut_with_its_worker(
-    start: Start, connect: Connect, tmp_path: Path
+@pytest.mark.parametrize("first", [1, 20, -2])
+def test_over_a_unix_socket_half_a_request_is_completed_by_the_next_worker(
+    first: int, start: Start, connect: Connect, tmp_path: Path
 ) -> None:
     server = start("process:app", "-b", f"unix:{tmp_path / 'socket'}", workers=1)
-    wire = connect(server).send(get()[:-2])
+    wire = connect(server)
+    assert wire.send(get()).read_response().status == 200
+    wire.send(get()[:first])
     victim = holder(server)
 
     os.kill(victim, signal.SIGKILL)
+    server.wait_for_log(f"(pid {victim}) died")
 
-    assert wire.is_ended()
+    assert answer(wire.send(get()[first:]).read_response().body).pid != victim
 
 
 def test_an_idle_connection_over_a_unix_socket_lives_on(
