@@ -2,7 +2,8 @@
 
 Clients ask on new and on kept connections without pause. Beside them, at random: `reload`, `scale`,
 `restart` of one or all, SIGKILL of a worker, `dump`; workers retire after some thousand requests; status,
-/metrics and /readyz are polled all the time. No GET may fail (one that met two deaths is answered 502, by design), and no command.
+/metrics and /readyz are polled all the time. No GET may fail (one that met two deaths is answered 502, by
+design), and no command.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from kills import SERVE, Load
 from fastfork.control import Client, ControlError
 
 ACTS = ("restart", "restart", "restart all", "kill", "dump", "reload", "scale")
+RIGHT = ("does not serve now", "no worker now", "there is no slot")
+"""Of a worker that a kill has just hit, that is not ready yet, or that a scale ended, these are right."""
+
 BETWEEN = 0.3
 """Seconds between two acts, on average."""
 
@@ -87,8 +91,7 @@ def act(client: Client, master: int, workers: int, failures: Counter[str]) -> st
         else:
             client.restart(None if what == "restart all" else slot)
     except ControlError as error:
-        # Of a worker that a kill has just hit, or that is not ready yet, that is the right answer.
-        if "does not serve now" not in str(error) and "no worker now" not in str(error):
+        if not any(answer in str(error) for answer in RIGHT):
             failures[f"{what}: {error}"] += 1
     return what
 
