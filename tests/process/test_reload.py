@@ -213,6 +213,37 @@ def test_so_many_slots_at_a_time_are_reloaded(parallel: int, start: Start, site:
     assert {cluster.ask() for _ in range(8)} == {b"the second "}
 
 
+def test_change_of_a_file_reloads_and_a_failure_waits_for_the_next_one(
+    start: Start, site: Site
+) -> None:
+    cluster = start("site_app:app", "--reload", cwd=site.folder)
+    first = cluster.ask()
+    cluster.wait_for_log("--reload: watching")
+
+    site.write("never", before="1 / 0")
+    cluster.wait_for_log("not reloaded")
+    still = cluster.ask()
+    site.write("mended again")
+    wait_until(lambda: cluster.ask() == b"mended again ")
+
+    assert (first, still) == (b"first ", b"first ")
+    assert "site_app.py changed: reloading" in cluster.log
+    assert "ZeroDivisionError" in cluster.log
+
+
+def test_start_that_fails_waits_for_a_change_in_development(start: Start, site: Site) -> None:
+    site.write("never", before="1 / 0")
+    cluster = start("site_app:app", "--reload", cwd=site.folder, is_up=False)
+    cluster.wait_for_log("nothing is served until a file changes")
+    cluster.wait_for_log("--reload: watching")
+
+    site.write("mended again")
+    cluster.wait_for_start()
+
+    assert cluster.ask() == b"mended again "
+    assert cluster.log.count("ZeroDivisionError") == 1
+
+
 def test_request_that_runs_is_finished_by_the_old_worker(
     start: Start, connect: Connect, gate: Callable[[], Gate]
 ) -> None:

@@ -62,6 +62,13 @@ class Settings(Serving, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra={"metavar": "PATH"},
         ),
     ] = None
+    reload: Annotated[
+        bool,
+        Meta(
+            description="for development: reload when Python files in the working directory change; what"
+            " fails is shown, and waits for the next change (extra: reload)",
+        ),
+    ] = False
     reload_parallel: Annotated[
         int,
         Meta(ge=1, le=512, description="workers that a reload replaces at a time"),

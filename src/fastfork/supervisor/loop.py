@@ -29,6 +29,7 @@ from fastfork.supervisor.spawn import children
 from fastfork.supervisor.staff import Staff
 from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.systemd import Notifier, take_sockets
+from fastfork.supervisor.watching import Watching
 from fastfork.worker.identity import identity_of
 
 if TYPE_CHECKING:
@@ -129,6 +130,15 @@ class Master:
             # Workers that a template forks lose their parent at once, and become ours.
             self._children_before = children()
             stack.callback(adopt_orphans, adopt_orphans(on=True))
+            self._watching = None
+            if settings.reload:
+                self._watching = Watching(
+                    logs=self._logs,
+                    on_change=self._on_change,
+                    watch=self._watch,
+                    unwatch=self._unwatch,
+                )
+                stack.callback(self._watching.end)
             self._watch(self._inbox.fd, self._on_signals)
             self._steering = stack.enter_context(self._open_steering())
             stack.callback(self._staff.end)
@@ -146,6 +156,8 @@ class Master:
         if self._settings.dispatch != "shared":
             for listener in self._listeners:
                 self._dispatcher.listen(listener.fd)
+        if self._watching is not None:
+            self._watching.begin()
         self._staff.begin(dump_fd=self._steering.dumps.theirs)
 
     def _on_open(self) -> None:
@@ -243,6 +255,10 @@ class Master:
                 self._log.info(f"{name_of(number)}: reopening the logs")
                 self._reopen_logs()
 
+    def _on_change(self, why: str) -> None:
+        if not self._staff.try_again(why) and not self._staff.is_stopping:
+            self._reload(why, lambda failure: None)
+
     def _reload(self, why: str, tell: Tell) -> None:
         def told(failure: str | None) -> None:
             self._notifier.reloaded()
@@ -310,8 +326,8 @@ class Master:
         self._identity.give(file.fd for file in self._logs.files if file.path is not None)
 
     def _other_children(self) -> set[int]:
-        bridge = self._bridge.pid
-        return self._children_before if bridge is None else self._children_before | {bridge}
+        beside = {self._bridge.pid, self._watching.pid if self._watching else None}
+        return self._children_before | {pid for pid in beside if pid is not None}
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:

@@ -74,6 +74,8 @@ class Staff:
         self._ends = Ends()
         self._timeouts = TimeOuts(dispatcher, graceful_timeout=settings.graceful_timeout)
         self._dump_fd = -1
+        self._is_waiting = False
+        """Whether the first start failed, and a change may mend it."""
         self._templates: list[Template] = []
         self.slots: list[Slot] = []
         self.refusal: FastforkError | None = None
@@ -120,6 +122,9 @@ class Staff:
         lanes = [[self._dispatcher.lease(slot=n) for n in numbers] for _ in threads]
         for number, own in enumerate(zip(*lanes, strict=True)):
             self.slots.append(Slot(number, lanes=own))
+        self._prepare()
+
+    def _prepare(self) -> None:
         first = self.reloads.generation
         first = self.reloads.generation = first._replace(template=self._template_of(first))
         if first.template is None:
@@ -127,9 +132,22 @@ class Staff:
         else:
             first.template.begin(self._fill)
 
+    def try_again(self, why: str) -> bool:
+        """Make the first workers if their template could not be (`--reload`); return whether that was so."""
+        if not self._is_waiting or self.is_stopping:
+            return False
+        self._is_waiting = False
+        self._log.info(f"{why}: trying again")
+        self._prepare()
+        return True
+
     def _fill(self, error: FastforkError | None) -> None:
         """Fork the first worker of each slot, unless their template can't be."""
         if self.is_stopping:
+            return
+        if error is not None and self._settings.reload:
+            self._is_waiting = True
+            self._log.error(f"{error}\nnothing is served until a file changes")
             return
         if error is not None:
             self.refusal = error

@@ -362,6 +362,9 @@ def drop_masters(job: Job, *, keep: set[int]) -> None:
     # A core dump would delay the news of a death by seconds.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     atexit._clear()
+    if job.settings.reload:
+        # What is changed twice within a second would be taken from the bytecode of the first time.
+        sys.dont_write_bytecode = True
     if job.settings.bus != "local":
         take_broker(job.settings.bus, job.settings.bus_channel or job.settings.app)
     job.logs.adopt()
