@@ -10,7 +10,8 @@ import argparse
 import random
 import resource
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from statistics import median
 
 import servers
@@ -125,6 +126,7 @@ def main() -> None:
     """Measure each server, then draw them side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", nargs="+", choices=COMMANDS, default=[*COMMANDS])
+    parser.add_argument("--csv", type=Path, help="write the points there, for a plot")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     chosen = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -137,6 +139,7 @@ def main() -> None:
     allow_open_files(max(sizes) + 500)
     servers.prepare()
     bars = []
+    points = [f"server,{','.join(Sample.__dataclass_fields__)}"]
     for name in chosen.servers:
         try:
             samples = measure(name, sizes=sizes)
@@ -144,11 +147,14 @@ def main() -> None:
             print(f"\n{name}: {problem}")
             continue
         print(table(name, samples), flush=True)
+        points += [",".join(map(str, (name, *astuple(sample)))) for sample in samples]
         total = each(samples, of=lambda s: s.total)
         master = each(samples, of=lambda s: s.master)
         bars.append(f"{name:14}{master:9.0f}{total:9.0f}  {'#' * round(total / BAR)}")
     print(f"\nbytes for each idle connection\n{'':14}{'master':>9}{'all':>9}")
     print("\n".join(bars))
+    if chosen.csv:
+        chosen.csv.write_text("\n".join(points) + "\n")
 
 
 if __name__ == "__main__":

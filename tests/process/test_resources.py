@@ -51,11 +51,12 @@ def test_a_worker_has_nothing_open_that_is_not_its_own(start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_forked_among_500_connections_inherits_none(
-    start: Start, connect: Connect
+@pytest.mark.parametrize("count", [500, pytest.param(3000, marks=pytest.mark.long)])
+def test_a_worker_forked_among_parked_connections_inherits_none(
+    count: int, start: Start, connect: Connect
 ) -> None:
     server = start(workers=1)
-    for _ in range(500):
+    for _ in range(count):
         assert connect(server).send(get()).read_response().status == 200
     before = server.worker_in(0)
     server.wait_for_rest()
