@@ -74,7 +74,7 @@ class Here(Emitter):
         self._leave.set()
 
     def kill(self) -> None:
-        """Disconnect, finish, and end with exit code 0."""
+        """Disconnect, finish, and end with exit code 0; in the main thread, or while it serves or waits."""
         self._code = 0
         self.disconnect()
         if not self._is_waiting:
@@ -128,7 +128,10 @@ class Here(Emitter):
         """Give a message to who wants it, or keep it."""
         with self._lock:
             self._held.append(message)
-            self._added("message")
+            try:
+                self._added("message")
+            except SystemExit as stop:
+                self._exit(stop.code if isinstance(stop.code, int) else 1)
 
     def note(self, word: str) -> None:
         """Hear what the primary says."""
@@ -140,6 +143,14 @@ class Here(Emitter):
         with self._lock:
             while event == "message" and self._held and self.hears(event):
                 self.emit("message", self._held.popleft())
+
+    def _exit(self, code: int) -> None:
+        """End with *code*, from the thread of the bus."""
+        self._code = code
+        if self._is_waiting:
+            self.disconnect()
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)  # the program is somewhere else
 
     def _end(self) -> None:
         self.state = "disconnected"

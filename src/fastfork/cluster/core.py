@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ from fastfork.worker.main import Job, Place
 from fastfork.worker.proxies import proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from fastfork.cluster.workers import Worker
     from fastfork.settings import Settings
@@ -165,6 +167,22 @@ class Core:
         self._dispatcher.recover(lanes)
         for lane in lanes:
             self._dispatcher.release(lane)
+
+    def end(self, workers: Sequence[Worker]) -> None:
+        """Let *workers* finish what runs, within --graceful-timeout, and end; nobody is left behind."""
+        poller = select.poll()
+        for worker in workers:
+            worker.inner.kill(signal.SIGTERM)
+            poller.register(worker.inner.pidfd, select.POLLIN)
+        left = {worker.inner.pidfd for worker in workers}
+        deadline = time.monotonic() + self.settings.graceful_timeout
+        while left and (within := deadline - time.monotonic()) > 0:
+            for fd, _ in poller.poll(within * 1000):
+                poller.unregister(fd)
+                left.discard(fd)
+        for worker in workers:
+            worker.inner.kill()
+            self.bury(worker)
 
     def say(self, slot: int, topic: str, message: Any) -> bool:
         """Send to the worker in *slot*; return False if there is no room."""

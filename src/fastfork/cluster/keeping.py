@@ -50,7 +50,11 @@ class Keeping:
         ripe = [backoff for at, backoff in self._due if at <= now]
         self._due = [one for one in self._due if one[0] > now]
         for backoff in ripe:
-            self._start(backoff)
+            try:
+                self._start(backoff)
+            except OSError:  # no process or memory to be had now
+                delay = backoff.delay(healthy_for=0.0, chance=chance())
+                self._due.append((now + delay, backoff))
 
     def end(self) -> None:
         """Fork nobody any more."""

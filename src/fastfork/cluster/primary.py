@@ -220,10 +220,9 @@ class Primary(Emitter):
         self._keeping.end()
         core, self._core = self._core, None
         if core is not None:
-            for worker in self.workers.values():  # only after a mistake: nobody is left behind
-                worker.inner.kill()
-                core.bury(worker)
-            self.workers.clear()
+            if self.workers:  # the program ends without having said so
+                core.end(list(self.workers.values()))
+                self.workers.clear()
             core.close()
         gone, self._on_gone = self._on_gone, []
         for callback in gone:

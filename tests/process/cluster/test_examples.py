@@ -57,12 +57,13 @@ def test_cores_have_a_worker_each(example: Example) -> None:
 def test_server_answers_with_its_workers_in_turn(example: Example) -> None:
     wait_until(lambda: len([line for line in example.lines if "listens on" in line]) == 4)
 
-    answers = [example.body()[1] for _ in range(5)]
+    def in_turn() -> bool:
+        texts = [example.body()[1] for _ in range(5)]
+        found = [re.fullmatch(r"Response from worker (\d) \(pid \d+\)\n", text) for text in texts]
+        numbers = [int(one[1]) for one in found if one]
+        return sorted(numbers[:4]) == [1, 2, 3, 4] and numbers[4] == numbers[0]
 
-    found = [re.fullmatch(r"Response from worker (\d) \(pid \d+\)\n", text) for text in answers]
-    numbers = [int(one[1]) for one in found if one]
-    assert sorted(numbers[:4]) == [1, 2, 3, 4]
-    assert numbers[4] == numbers[0]
+    wait_until(in_turn)  # on a busy machine a worker may be late for its turn
     example.end(by=signal.SIGTERM)
 
 

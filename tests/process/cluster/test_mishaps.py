@@ -83,6 +83,45 @@ cluster.fork()
     assert "worker 1 timed out in GET /slow HTTP/1.1 after 1.0 s: answered 504" in text
 
 
+def test_handler_of_messages_may_end_its_worker(play: Stage) -> None:
+    program = play(
+        """
+        worker = cluster.fork()
+        worker.send("end")
+        cluster.on("exit", lambda w, code, signal: say("exit", code, signal))
+        """,
+        """
+        cluster.worker.on("message", lambda message: sys.exit(5))
+        cluster.run()
+        """,
+    )
+
+    assert program.end() == ["exit 5 None"]
+
+
+def test_primary_that_ends_in_the_middle_lets_its_workers_finish(play: Stage) -> None:
+    program = play(
+        LISTENING
+        + """
+cluster.fork()
+cluster.fork()
+@cluster.on("message")
+def fail(worker, message):
+    sys.exit(7)
+""",
+        """
+        def slow(environ, start_response):
+            cluster.worker.send("running")
+            time.sleep(0.3)
+            return app(environ, start_response)
+        cluster.serve(slow, "127.0.0.1:0")
+        """,
+    )
+
+    assert program.ask()
+    program.end(7)
+
+
 def test_program_with_threads_may_not_fork(play: Stage) -> None:
     program = play(
         """
