@@ -157,18 +157,18 @@ def measure(scale: float) -> dict[str, float]:
     return found
 
 
-def bars(median: dict[str, float]) -> list[tuple[str, float, str, float]]:
+def bars(one: dict[str, float]) -> list[tuple[str, float, str, float]]:
     """Return what is asked of the bus: name, figure, how it compares, and with what."""
     found = [
-        ("1 MB, to master", median["1 MB, to master"] / 1e9, ">=", 1.0),
-        ("1 MB, to worker", median["1 MB, to worker"] / 1e9, ">=", 1.0),
-        ("broadcast to 8", median["broadcast to 8"], ">=", 500_000),
+        ("1 MB, to master", one["1 MB, to master"] / 1e9, ">=", 1.0),
+        ("1 MB, to worker", one["1 MB, to worker"] / 1e9, ">=", 1.0),
+        ("broadcast to 8", one["broadcast to 8"], ">=", 500_000),
     ]
     for name, most in (("master", 1.0), ("worker", 2.0)):
-        ratio = median[f"round trip pinned, to {name}"] / median["round trip pinned, mp.Pipe"]
+        ratio = one[f"round trip pinned, to {name}"] / one["round trip pinned, mp.Pipe"]
         found.append((f"round trip pinned, to {name} / mp.Pipe", ratio, "<=", most))
-        if "one way, Node" in median:
-            ratio = median[f"one way, to {name}"] / median["one way, Node"]
+        if "one way, Node" in one:
+            ratio = one[f"one way, to {name}"] / one["one way, Node"]
             found.append((f"one way, to {name} / Node", ratio, ">=", 5.0))
     return found
 
@@ -180,14 +180,19 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args()
     rounds = [measure(options.scale) for _ in range(options.rounds)]
-    median = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
-    for name, figure in sorted(median.items()):
+    for name in sorted(rounds[0]):
         unit = "us" if "round trip" in name else "octets/s" if "MB" in name else "/s"
-        print(f"{name:34}{figure:16,.1f} {unit}")
+        found = [one[name] for one in rounds]
+        spread = f"({min(found):,.0f} to {max(found):,.0f})"
+        print(f"{name:34}{statistics.median(found):16,.1f} {unit:9} {spread}")
     print()
-    for what, figure, sign, bar in bars(median):
+    for of_round in zip(*map(bars, rounds), strict=True):  # what shares a round shared the machine
+        what, _, sign, bar = of_round[0]
+        found = [figure for _, figure, _, _ in of_round]
+        figure = statistics.median(found)
         is_met = figure >= bar if sign == ">=" else figure <= bar
-        print(f"{what:42}{figure:14,.2f} {sign} {bar:<10,.1f}{'' if is_met else ' MISSED'}")
+        spread = f"({min(found):,.2f} to {max(found):,.2f})"
+        print(f"{what:42}{figure:14,.2f} {sign} {bar:<10,.1f}{'' if is_met else 'MISSED '}{spread}")
 
 
 if __name__ == "__main__":
