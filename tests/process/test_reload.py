@@ -244,6 +244,14 @@ def test_start_that_fails_waits_for_a_change_in_development(start: Start, site: 
     assert cluster.log.count("ZeroDivisionError") == 1
 
 
+def test_asgi_workers_that_nobody_asks_leave_at_once(start: Start, tmp_path: Path) -> None:
+    cluster = start("hooked_asgi:app", "-e", f"HOOKS={tmp_path / 'notes'}")
+
+    reload(cluster, done=1)
+
+    assert len(cluster.workers) == 2
+
+
 def test_request_that_runs_is_finished_by_the_old_worker(
     start: Start, connect: Connect, gate: Callable[[], Gate]
 ) -> None:
