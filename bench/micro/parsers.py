@@ -7,6 +7,7 @@ interleaved rounds.
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import time
@@ -60,9 +61,7 @@ def compiled() -> Any:
         stdout=subprocess.DEVNULL,
     )
     sys.path.insert(0, str(BUILD))
-    import heads
-
-    return heads
+    return importlib.import_module("heads")
 
 
 class Events:
