@@ -1,4 +1,4 @@
-"""Large answers, for bulk.py."""
+"""Large answers, for bulk.py and hostile.py."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def file(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
     start_response("200 OK", [BINARY, ("Content-Length", str(length))])
     wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](opened)
     return wrapped
+
+
+def mixed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer 1 MiB to /large, hello to all else, when the request's body is there."""
+    if environ["PATH_INFO"] == "/large":
+        return body(environ, start_response)
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "13")])
+    return [b"Hello, World!"]

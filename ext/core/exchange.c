@@ -24,7 +24,8 @@ static int await(struct ff_lane *lane, struct ff_conn *c, bool is_write)
     struct ff_pace *pace = is_write ? &c->work->writing : &c->work->reading;
     ff_pace_wait(pace, &rule, ff_clock_us(), is_write ? ff_conn_taken(c) : c->received);
     atomic_store_explicit(&lane->line->progress_us, 0, memory_order_relaxed);
-    int r = ff_sock_await(c->fd, is_write, ms > 0 ? (int)ms : -1);
+    int look_ms = (int)((ms + FF_PACE_LOOKS - 1) / FF_PACE_LOOKS);
+    int r = ff_sock_await(c->fd, is_write, ms > 0 ? look_ms : -1);
     tell_progress(lane);
     bool goes_on =
         ff_pace_goes_on(pace, &rule, ff_clock_us(), is_write ? ff_conn_taken(c) : c->received);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -89,7 +90,7 @@ static bool receive(struct ff_flusher *f)
     return !is_over;
 }
 
-/* The socket has taken nothing for a while; perhaps the client reads what the kernel holds. */
+/* The socket has taken nothing since we looked; perhaps the client reads what the kernel holds. */
 static void expire(struct ff_flusher *f)
 {
     struct ff_deadline *node;
@@ -165,7 +166,10 @@ int ff_flusher_open(const int64_t wait_ms[FF_DEADLINE_CLASSES], uint32_t rate, i
     if (!f)
         return -ENOMEM;
     pthread_mutex_init(&f->mutex, NULL);
-    ff_deadlines_init(&f->deadlines, wait_ms);
+    int64_t look_ms[FF_DEADLINE_CLASSES];
+    memcpy(look_ms, wait_ms, sizeof(look_ms));
+    look_ms[FF_WAIT_WRITE] = (wait_ms[FF_WAIT_WRITE] + FF_PACE_LOOKS - 1) / FF_PACE_LOOKS;
+    ff_deadlines_init(&f->deadlines, look_ms);
     f->rule = (struct ff_pace_rule){.grace_us = wait_ms[FF_WAIT_WRITE] * 1000, .per_s = rate};
     f->poller = f->bell = -1;
     f->wake = wake;

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How often to look within one grace: what moved just before a stall counts for the time before it
+ * only, so a stall is seen at most this part of the grace too late. */
+enum { FF_PACE_LOOKS = 8 };
+
 struct ff_pace_rule {
     int64_t grace_us; /* 0: no limit */
     uint32_t per_s;   /* octets; 0: any octet gives the whole credit back */

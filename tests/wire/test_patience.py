@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 
 import pytest
 
@@ -94,6 +95,20 @@ def test_a_client_that_does_not_read_is_cut(impatient: Server, connect: Connect)
     wire.send(get("/?400000") * 20)
 
     wait_until(lambda: is_cut(wire))
+
+
+@pytest.mark.slow
+def test_a_client_that_stops_reading_is_cut_when_the_time_out_says(
+    shared: Serve, connect: Connect
+) -> None:
+    wire = connect(shared("patience:app", "--write-timeout", "2"))
+    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    wire.send(get("/?400000") * 20)  # more than the kernel takes
+    began = time.monotonic()
+
+    wait_until(lambda: is_cut(wire))
+
+    assert 1.5 < time.monotonic() - began < 3.5  # what its side took at first counts for then only
 
 
 def test_a_client_that_reads_drop_by_drop_is_cut(impatient: Server, connect: Connect) -> None:
