@@ -1,8 +1,8 @@
 """What does a normal client notice of 3,000 hostile ones, and when are those gone?
 
 A thousand each send a head octet by octet, a body octet by octet, and read nothing of a large answer; all
-time-outs are the defaults. A normal client asks at fixed times, by turns on a kept and on a new connection: alone,
-while they come, and beside them. Latency counts from the scheduled moment.
+time-outs are the defaults. A normal client asks at fixed times, by turns on a kept and on a new connection:
+alone, while they come, and beside them. Latency counts from the scheduled moment.
 """
 
 from __future__ import annotations
