@@ -45,6 +45,7 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->silence_ms = d->half_ms = silence_ms;
     d->busy_us = FF_BUSY_US;
     d->stuck_us = FF_STUCK_US;
+    d->quiet_us = FF_QUIET_US;
     d->part_us = FF_PART_US;
     d->alone_ms = FF_ALONE_MS;
     d->may_replay = true;

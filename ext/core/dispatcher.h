@@ -18,6 +18,7 @@ enum {
     FF_LISTENERS_MAX = 64,
     FF_BUSY_US = 2000,
     FF_STUCK_US = 5000,
+    FF_QUIET_US = 1000000,
     FF_PART_US = 250,
     FF_ALONE_MS = 1000
 };
@@ -36,6 +37,9 @@ struct ff_master_lane {
     uint64_t dealt_in_all;
     uint32_t seen_claimed; /* when it last moved: `claimed` then, and the time */
     int64_t moved_us;
+    uint64_t heard; /* sum of all that it counts, when it was heard of last; and the time */
+    int64_t heard_us, asked_us;
+    bool is_asked;     /* it was, at asked_us, because nothing had been heard of it since */
     uint16_t slot;     /* whose worker sits at it */
     bool is_timed_out; /* a request stood still for longer than timeout_us; so many were done: */
     uint64_t timed_out_at;
@@ -79,6 +83,7 @@ struct ff_dispatcher {
     int64_t silence_ms;    /* for one that never said anything */
     int64_t half_ms;       /* for one of which a part of a request is there */
     int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
+    int64_t quiet_us;      /* nothing heard of a lane for so long: it is asked. FF_QUIET_US */
     int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
     int64_t timeout_us;    /* the application's, without progress; 0: any */
     int64_t alone_ms;      /* so long a suspect waits for a worker of its own, and has it */

@@ -238,6 +238,8 @@ static int64_t time_out_ms(const struct ff_dispatcher *d, size_t i)
 static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
 {
     uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
+    if (d->lane[i]->is_asked)
+        return d->now_ms + TICK_MS;
     if (held <= atomic_load_explicit(&d->page->lane[i].running, memory_order_relaxed)) {
         int64_t at = time_out_ms(d, i);
         return at < d->now_ms + COLLECT_MS ? at : d->now_ms + COLLECT_MS;
@@ -339,7 +341,26 @@ static bool relieve_lane(struct ff_dispatcher *d, uint16_t i)
     return taken > 0;
 }
 
-/* Has it left a deal unclaimed for too long, outside any request? */
+/* Does a lane not answer that holds connections, outside any request? It is asked when nothing was
+ * heard of it for a while: what it holds says nothing of its own when it is stopped. */
+static bool is_silent(struct ff_dispatcher *d, uint16_t i)
+{
+    struct ff_master_lane *lane = d->lane[i];
+    const struct ff_lane_line *line = &d->page->lane[i];
+    uint64_t heard = atomic_load(&line->requests) + atomic_load(&line->claimed);
+    heard += (uint64_t)atomic_load(&line->beats) << 32;
+    if (heard != lane->heard || atomic_load(&line->busy_since_us)) {
+        lane->heard = heard;
+        lane->heard_us = d->now_us;
+        lane->is_asked = false;
+    } else if (!lane->is_asked && d->now_us - lane->heard_us >= d->quiet_us) {
+        lane->is_asked = ff_channel_tell(lane->send_end, FF_NOTICE_PING) == 0;
+        lane->asked_us = d->now_us;
+    }
+    return lane->is_asked && d->now_us - lane->asked_us >= d->stuck_us;
+}
+
+/* Has it left a deal unclaimed for too long, outside any request, or is it silent? */
 static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
 {
     struct ff_master_lane *lane = d->lane[i];
@@ -353,8 +374,9 @@ static bool is_stuck(struct ff_dispatcher *d, uint16_t i)
         lane->seen_claimed = claimed;
         lane->moved_us = d->now_us;
     }
-    if (d->now_us - lane->moved_us < d->stuck_us)
+    if (!is_silent(d, i) && d->now_us - lane->moved_us < d->stuck_us)
         return false;
+    lane->is_asked = false;
     lane->is_stuck = true;
     lane->stuck_at_beat = atomic_load(&line->beats);
     return true;

@@ -118,6 +118,7 @@ static void reset(struct ff_dispatcher *d, uint16_t lane)
     struct ff_lane_line *line = &d->page->lane[lane];
     d->lane[lane]->dealt = 0;
     d->lane[lane]->is_stalled = d->lane[lane]->is_stuck = false;
+    d->lane[lane]->is_asked = false;
     d->lane[lane]->is_timed_out = d->lane[lane]->is_leaving = false;
     d->lane[lane]->seen_claimed = d->lane[lane]->fruitless = 0;
     atomic_store(&line->claimed, 0);

@@ -363,3 +363,25 @@ TEST(a_lane_whose_channel_is_full_can_be_told_to_leave)
     close_all(client, 4);
     stage_close(s);
 }
+
+TEST(a_lane_of_which_nothing_is_heard_is_asked_and_loses_all_when_it_does_not_answer)
+{
+    struct stage *s = stage_open(8, 2);
+    struct ff_lane *stopped = s->lane[0];
+    int client = stage_connect(s), ready[FF_POLLER_BATCH];
+    stage_send(client, "GET /half HTTP/1.1\r\n");
+    stage_run(s);
+    s->d->quiet_us = 1;
+    stage_run(s);
+    CHECK(atomic_load(&stopped->line->beats) > 0 && s->d->escrow.list[0].count == 1);
+    s->lane[0] = NULL; /* as by SIGSTOP, and nobody says anything */
+    s->d->stuck_us = 1000;
+    for (int i = 0; i < 100 && s->d->escrow.list[0].count > 0; i++)
+        ff_dispatcher_wait(s->d, 10, ready);
+    CHECK(s->d->escrow.list[FF_LIST_HALF].count == 1);
+    stage_send(client, "Host: x\r\n\r\n");
+    CHECK(strstr(stage_read(s, client), "1 /half"));
+    s->lane[0] = stopped;
+    close(client);
+    stage_close(s);
+}

@@ -369,6 +369,20 @@ def test_connections_of_a_stopped_worker_are_served_by_others(
     os.kill(victim, signal.SIGCONT)
 
 
+def test_half_a_request_at_a_stopped_worker_is_completed_by_another(
+    start: Start, connect: Connect
+) -> None:
+    server = start(workers=2)
+    wire = connect(server).send(get()[:20])
+    victim = holder(server)
+    server.wait_for_rest()
+
+    os.kill(victim, signal.SIGSTOP)  # and nobody else asks anything
+
+    assert answer(wire.send(get()[20:]).read_response().body).pid != victim
+    os.kill(victim, signal.SIGCONT)
+
+
 def test_a_worker_that_goes_on_after_a_stop_gets_work_again(start: Start, connect: Connect) -> None:
     server = start(workers=2)
     victim = server.worker_in(0)
