@@ -9,6 +9,7 @@ import argparse
 import json
 import multiprocessing as mp
 import os
+import resource
 import shutil
 import socket
 import statistics
@@ -17,11 +18,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import tree
 from bus_app import MESSAGE
 
 HERE = Path(__file__).parent
@@ -38,8 +41,9 @@ def free_port() -> int:
 class Ask:
     """Asks the server at a port for one figure."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
         self.port = port
+        self.pid = pid
 
     def __call__(self, path: str) -> float:
         """Return what it says."""
@@ -56,7 +60,7 @@ def server(workers: int, *, pinned: bool = False) -> Iterator[Ask]:
     if pinned:
         command = ["taskset", "-c", "0", *command]
     process = subprocess.Popen(command)
-    ask = Ask(port)
+    ask = Ask(port, process.pid)
     try:
         for _ in range(200):
             try:
@@ -134,19 +138,38 @@ def mp_round_trip(n: int, *, pinned: bool) -> float:
     return min(found)
 
 
+def cpu_of(work: Callable[[], float], root: int | None = None) -> tuple[float, float]:
+    """Return what *work* does, and the seconds of CPU that it took: here and in children, or in a tree."""
+
+    def now() -> float:
+        if root is not None:
+            return tree.cpu_seconds(root)
+        used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+    before = now()
+    figure = work()
+    return figure, now() - before
+
+
 def measure(scale: float) -> dict[str, float]:
     """Return one figure for each line of the table."""
     many, few = int(200_000 * scale), int(4_000 * scale)
     found = {}
     if shutil.which("node"):
-        found["one way, Node"] = node(many)
-    found["one way, mp.Queue"] = mp_queue(many)
-    found["one way, mp.Pipe"] = mp_pipe(many)
+        start = cpu_of(lambda: node(1))[1]
+        found["one way, Node"], cpu = cpu_of(lambda: node(many))
+        found["CPU of a message, Node"] = (cpu - start) / many * 1e6
+    for name, run in (("mp.Queue", mp_queue), ("mp.Pipe", mp_pipe)):
+        found[f"one way, {name}"], cpu = cpu_of(partial(run, many))
+        found[f"CPU of a message, {name}"] = cpu / many * 1e6
     found["round trip, mp.Pipe"] = mp_round_trip(few, pinned=False)
     found["round trip pinned, mp.Pipe"] = mp_round_trip(few, pinned=True)
     with server(2) as ask:
         for name in ("master", "worker"):
-            found[f"one way, to {name}"] = ask(f"/one-way-{name}?workers=2&n={many}")
+            ways = partial(ask, f"/one-way-{name}?workers=2&n={4 * many}")
+            found[f"one way, to {name}"], cpu = cpu_of(ways, ask.pid)
+            found[f"CPU of a message, to {name}"] = cpu / (5 * many) * 1e6  # a fifth warms
             found[f"1 MB, to {name}"] = ask(f"/big-{name}?workers=2&n={int(500 * scale)}")
             found[f"round trip, to {name}"] = ask(f"/round-trip-{name}?n={few}")
     with server(2, pinned=True) as ask:
@@ -170,6 +193,8 @@ def bars(one: dict[str, float]) -> list[tuple[str, float, str, float]]:
         if "one way, Node" in one:
             ratio = one[f"one way, to {name}"] / one["one way, Node"]
             found.append((f"one way, to {name} / Node", ratio, ">=", 5.0))
+            ratio = one["CPU of a message, Node"] / one[f"CPU of a message, to {name}"]
+            found.append((f"CPU of a message, Node / to {name}", ratio, ">=", 5.0))
     return found
 
 
@@ -181,7 +206,7 @@ def main() -> None:
     options = parser.parse_args()
     rounds = [measure(options.scale) for _ in range(options.rounds)]
     for name in sorted(rounds[0]):
-        unit = "us" if "round trip" in name else "octets/s" if "MB" in name else "/s"
+        unit = "us" if "trip" in name or "CPU" in name else "octets/s" if "MB" in name else "/s"
         found = [one[name] for one in rounds]
         spread = f"({min(found):,.0f} to {max(found):,.0f})"
         print(f"{name:34}{statistics.median(found):16,.1f} {unit:9} {spread}")
