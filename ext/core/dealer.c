@@ -301,13 +301,13 @@ static void deal_all(struct ff_dispatcher *d)
 bool ff_dealer_has_company(const struct ff_dispatcher *d)
 {
     bool is_seen[FF_LANES_MAX] = {false};
-    for (size_t i = 0; i < d->lanes && d->at_once <= 1; i++) {
+    for (size_t i = 0; i < d->lanes; i++) {
         uint16_t slot = d->lane[i]->slot;
         if (d->lane[i]->receive_end >= 0 && is_seen[slot])
             return true;
         is_seen[slot] = is_seen[slot] || d->lane[i]->receive_end >= 0;
     }
-    return d->at_once > 1;
+    return false;
 }
 
 static bool is_suspect_running(const struct ff_dispatcher *d)

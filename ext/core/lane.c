@@ -410,5 +410,7 @@ int64_t ff_lane_due_ms(struct ff_lane *lane)
     if (lane->must_leave && lane->mode == FF_LANE_SERVING)
         return 0; /* the notice may be all that there was to be read */
     int64_t next = next_ms(lane), now_ms = ff_clock_us() / 1000;
+    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
+        return 0; /* it was told among the deals */
     return next == INT64_MAX ? next : next > now_ms ? next - now_ms + 1 : 0;
 }

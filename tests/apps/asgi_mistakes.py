@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -167,6 +168,40 @@ async def hang(scope: Message, receive: Receive, send: Send) -> None:
 
 
 @at_path
+async def gate(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer with the pid when the file that the query names is there."""
+    path = scope["query_string"].decode()
+    while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240 - a test outside opens it
+        await asyncio.sleep(0.01)
+    await send(start())
+    await send(part(str(os.getpid()).encode()))
+
+
+@at_path
+async def block(scope: Message, receive: Receive, send: Send) -> None:
+    """Keep the loop from running anything else."""
+    print("the loop is blocked", flush=True)
+    while True:
+        pass
+
+
+@at_path
+async def hold(scope: Message, receive: Receive, send: Send) -> None:
+    """Tell the pid, and then nothing more."""
+    await send(start())
+    await send(part(b"%d\n" % os.getpid(), more_body=True))
+    await receive()
+    await receive()
+
+
+@at_path
+async def pid(scope: Message, receive: Receive, send: Send) -> None:
+    """Tell the pid."""
+    await send(start())
+    await send(part(str(os.getpid()).encode()))
+
+
+@at_path
 async def modern(scope: Message, receive: Receive, send: Send) -> None:
     """Use what needs a real task."""
     task = asyncio.current_task()
@@ -202,5 +237,11 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         print("the lifespan has ended", flush=True)
         await send({"type": "lifespan.shutdown.complete"})
+        return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
         return
     await paths[scope["path"]](scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastfork._native import asgi
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 _LAST_WORDS = 2.0
 """Seconds of the graceful time that are kept for what follows the last request."""
+
+
+def prepare(settings: Settings) -> None:
+    """Import what a loop needs: once, before workers are forked, and before one says that it is ready."""
+    loop_factory(settings.loop)
+    with suppress(ModuleNotFoundError):
+        import fastfork.worker.handshake  # noqa: F401 - without the extra there are no WebSockets
 
 
 class LoopCrew:
@@ -55,13 +63,26 @@ class LoopCrew:
         self._pid = os.getpid()
         self._runner = asyncio.Runner(loop_factory=loop_factory(settings.loop))
         self._lifespan = Lifespan(application, mode=settings.lifespan, on_error=on_error)
-        self._state: dict[str, Any] | None = None
+        self._upgrade = _handshakes(application, settings, on_error=on_error)
+        self._gateway: asgi.Gateway
 
     def start(self) -> None:
         """Start the application. Raises AppImportError if it says that it can't."""
         within = self._settings.boot_timeout or None
         self._here.run_on(self._runner.get_loop())
-        self._state = self._runner.run(self._lifespan.startup(within=within))
+        state = self._runner.run(self._lifespan.startup(within=within))
+        self._gateway = asgi.Gateway(
+            self._lane,
+            self._application,
+            loop=self._runner.get_loop(),
+            servers=self._servers,
+            on_error=self._on_error,
+            access_log=self._access_log,
+            root_path=self._settings.root_path,
+            state=state,
+            timeout=self._settings.timeout,
+            upgrade=self._upgrade,
+        )
 
     def on_loop(self, work: Coroutine[Any, Any, object]) -> object:
         """Run *work* to its end, while nothing is served."""
@@ -96,18 +117,7 @@ class LoopCrew:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         within = self._settings.graceful_timeout
-        gateway = asgi.Gateway(
-            self._lane,
-            self._application,
-            loop=loop,
-            servers=self._servers,
-            on_error=self._on_error,
-            access_log=self._access_log,
-            root_path=self._settings.root_path,
-            state=self._state,
-            timeout=self._settings.timeout,
-            upgrade=self._upgrade(),
-        )
+        gateway = self._gateway
         gateway.start()
         try:
             await gateway.leaving
@@ -132,14 +142,15 @@ class LoopCrew:
                 await asyncio.wait(late, timeout=_LAST_WORDS / 4)
         await asyncio.wait({gateway.stopped}, timeout=_LAST_WORDS / 4)
 
-    def _upgrade(self) -> Callable[..., Any] | None:
-        try:
-            from fastfork.worker.handshake import Handshakes
-        except (
-            ModuleNotFoundError
-        ):  # the extra is not installed: Upgrade is ignored, as HTTP allows
-            return None
-        return Handshakes(self._application, self._settings, on_error=self._on_error).run
+
+def _handshakes(
+    application: Callable[..., Any], settings: Settings, *, on_error: LogError
+) -> Callable[..., Any] | None:
+    try:
+        from fastfork.worker.handshake import Handshakes
+    except ModuleNotFoundError:  # the extra is not installed: Upgrade is ignored, as HTTP allows
+        return None
+    return Handshakes(application, settings, on_error=on_error).run
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -160,7 +160,12 @@ def reseed() -> None:
 def load_handler(job: Job) -> Handler:
     """Become who *job* says and return its application. Raises FastforkError."""
     job.identity.take()
-    return job.load() if job.load else load(job.settings.app, interface=job.settings.interface)
+    handler = job.load() if job.load else load(job.settings.app, interface=job.settings.interface)
+    if handler.interface in ON_A_LOOP:
+        from fastfork.worker.looping import prepare
+
+        prepare(job.settings)
+    return handler
 
 
 def _work(job: Job, place: Place, *, verdict: int, handler: Handler | None) -> int:
