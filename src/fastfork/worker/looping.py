@@ -64,13 +64,14 @@ class LoopCrew:
         self._runner = asyncio.Runner(loop_factory=loop_factory(settings.loop))
         self._lifespan = Lifespan(application, mode=settings.lifespan, on_error=on_error)
         self._upgrade = _handshakes(application, settings, on_error=on_error)
+        self._state: dict[str, Any] | None = None
         self._gateway: asgi.Gateway
 
     def start(self) -> None:
         """Start the application. Raises AppImportError if it says that it can't."""
         within = self._settings.boot_timeout or None
         self._here.run_on(self._runner.get_loop())
-        state = self._runner.run(self._lifespan.startup(within=within))
+        self._state = self._runner.run(self._lifespan.startup(within=within))
         self._gateway = asgi.Gateway(
             self._lane,
             self._application,
@@ -79,7 +80,7 @@ class LoopCrew:
             on_error=self._on_error,
             access_log=self._access_log,
             root_path=self._settings.root_path,
-            state=state,
+            state=self._state,
             timeout=self._settings.timeout,
             upgrade=self._upgrade,
         )
