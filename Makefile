@@ -3,11 +3,12 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+SOAK   ?= 3600
 BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan fuzz wheel clean
+.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan fuzz soak wheel clean
 
 help:  ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -31,7 +32,10 @@ test: build  ## C units under sanitizers, then the whole Python suite
 test-long: build  ## what takes minutes: 1000 kills, soak, 10 million wake-ups
 	$(MAKE) -C tests/core build/test_handshake
 	HANDSHAKE_ROUNDS=10000000 tests/core/build/test_handshake
-	$(BIN)/python -m pytest -m long --timeout 1200
+	FASTFORK_SOAK=$(SOAK) $(BIN)/python -m pytest -m long --timeout 1200
+
+soak: build  ## a minute of the soak that make test-long does for SOAK (3600) seconds
+	$(BIN)/python -m pytest -m long tests/process/test_soak.py
 
 fuzz: build  ## the parsers, FUZZ_SECONDS (5) each, from the probe's cases on (needs clang-14)
 	$(BIN)/python tests/probe/seeds.py tests/core/build

@@ -59,10 +59,7 @@ def _of_fields(ours: Read, seen: Fields | None) -> list[str]:
 
 def _plain(fields: Fields | tuple[tuple[bytes, bytes], ...]) -> Fields:
     """Names in one case; h11 folds the case of codings, too, and others keep spaces behind values."""
+    found = [(name.lower(), value.rstrip(b" \t")) for name, value in fields]
     return [
-        (
-            name.lower(),
-            value.lower() if name.lower() == b"transfer-encoding" else value.rstrip(b" \t"),
-        )
-        for name, value in fields
+        (name, value.lower() if name == b"transfer-encoding" else value) for name, value in found
     ]

@@ -130,6 +130,12 @@ def values(seen: Seen, name: bytes) -> list[bytes]:
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|([-A-Za-z0-9._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?")
 
 
+EXTENDED = re.compile(rb"\n[0-9A-Fa-f]+(;[^\r\n]*)\r")
+EXTENSIONS = re.compile(
+    rb"""(;[-!#$%&'*+.^_`|~0-9A-Za-z]+(=([-!#$%&'*+.^_`|~0-9A-Za-z]+|"([^"\\]|\\.)*"))?)*"""
+)
+
+
 def has_bad_target(octets: bytes, status: int, seen: Seen) -> bool:
     """Is the target of no form, or of the wrong one for its method?"""
     target = seen.target
@@ -199,9 +205,9 @@ BEYOND_US = [
         lambda octets, status, seen: b"  " in octets.lstrip(b"\r\n").partition(b"\r\n")[0],
     ),
     Refusal(
-        "9112 7.1.1: an extension has a name, and a value behind =",
-        lambda octets, status, seen: (
-            re.search(rb"\n[0-9A-Fa-f]+;([^\r]*[;=])?[;=\r]", octets) is not None
+        "9112 7.1.1: an extension is a name, and behind = a token or a quoted-string",
+        lambda octets, status, seen: any(
+            EXTENSIONS.fullmatch(each) is None for each in EXTENDED.findall(octets)
         ),
     ),
     Refusal("9110 2.5: only HTTP/1.x is spoken", lambda octets, status, seen: status == 505),

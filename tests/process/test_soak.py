@@ -30,6 +30,7 @@ def use(server: Cluster) -> tuple[int, int]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(SECONDS + 300)
 def test_a_long_time_with_all_sorts_of_clients_leaves_nothing_behind(
     start: Start, load: StartLoad
 ) -> None:
