@@ -101,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--app", default="apps:hello", help="apps:hello_asgi is asynchronous")
     chosen = parser.parse_args()
     servers.CACHE.mkdir(exist_ok=True)
     port, admin = servers.free_port(), servers.free_port()
@@ -108,7 +109,7 @@ def main() -> None:
         control = Path(folder) / "control.sock"
         flags = ["-b", f"127.0.0.1:{port}", "-w", str(chosen.workers), "--max-requests", "5000"]
         flags += ["--control-socket", str(control), "--admin", f"127.0.0.1:{admin}"]
-        command = [sys.executable, "-c", SERVE, "serve", *flags, "apps:hello"]
+        command = [sys.executable, "-c", SERVE, "serve", *flags, chosen.app]
         with servers.running(command, port) as server, Client(control) as client:
             acts: Counter[str] = Counter()
             failures: Counter[str] = Counter()

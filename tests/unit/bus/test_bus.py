@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,8 @@ def test_outside_a_server_publish_and_send_do_nothing() -> None:
 def test_outside_a_server_a_request_is_refused() -> None:
     with pytest.raises(BusUnavailable, match="outside a fastfork server"):
         bus.request("anything")
+    with pytest.raises(BusUnavailable, match="outside a fastfork server"):
+        asyncio.run(bus.arequest("anything"))
 
 
 @pytest.mark.parametrize(
