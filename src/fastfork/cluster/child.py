@@ -84,6 +84,9 @@ class Here(Emitter):
         """See `cluster.serve`."""
         if self.state != "online":
             raise StartError("a worker serves once")
+        if self._leave.is_set():  # told to go before it began
+            self._end()
+            return
         settings = self._desk.job.settings
         name = getattr(handler, "__qualname__", type(handler).__name__)
         checked = application.check(handler, name=name, interface=settings.interface)

@@ -136,7 +136,7 @@ class Core:
 
     def let_leave(self, worker: Worker) -> None:
         """Deal nothing more to *worker*, and let it end."""
-        if worker.state == "listening":
+        if worker.inner.is_ready:
             for lane in worker.inner.lanes:
                 self._dispatcher.leave(lane)
         self.say(worker.slot, NOTE, LEAVE)

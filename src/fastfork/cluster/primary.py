@@ -163,6 +163,8 @@ class Primary(Emitter):
             core.let_serve(worker)
             for address in core.addresses:
                 self._tell(worker, "listening", address)
+        elif worker.inner.is_ready and not core.is_closing:
+            core.let_leave(worker)  # it was told to go while it sat down
 
     def _on_end(self, worker: Worker) -> None:
         core = self._core

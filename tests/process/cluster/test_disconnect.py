@@ -152,6 +152,20 @@ def test_35_worker_that_leaves_first_asks_and_gets_nothing_more(play: Stage) -> 
     assert program.end()[1:] == ["left disconnected", "exit 1 0 None True"]
 
 
+def test_36_worker_that_is_told_to_go_before_it_serves_does_not_begin(play: Stage) -> None:
+    program = play(
+        EXIT
+        + """
+for _ in range(4):
+    cluster.fork()
+cluster.on("online", lambda w: w.disconnect(timeout=None))
+""",
+        "time.sleep(0.1 if cluster.worker.id > 2 else 0)\n" + SERVE,
+    )
+
+    assert sorted(program.end()) == [f"exit {n} 0 None True" for n in (1, 2, 3, 4)]
+
+
 def test_38_one_leaves_while_another_starts(play: Stage) -> None:
     program = play(
         EXIT
