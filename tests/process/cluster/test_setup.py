@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from fix_play import Stage
+import sys
+from pathlib import Path
+
+import pytest
+
+from fix_play import Play, Stage
+from fix_processes import Sessions
 
 
 def test_17_environment_of_a_worker_is_ours_and_what_fork_adds(play: Stage) -> None:
@@ -136,3 +142,40 @@ def test_program_that_fails_ends_with_its_traceback_and_code_1(play: Stage) -> N
 
     assert "ZeroDivisionError" in text
     assert "exit 1" in text
+
+
+@pytest.mark.parametrize("name", ["site", "site.prog"])
+def test_module_that_was_run_by_its_name_is_run_so_again(
+    sessions: Sessions, tmp_path: Path, name: str
+) -> None:
+    program = (
+        "import sys\n"
+        "from fastfork import cluster\n"
+        "if cluster.is_primary:\n"
+        "    cluster.fork()\n"
+        "    cluster.run()\n"
+        "else:\n"
+        "    print(__name__, __spec__.name, sys.argv[1:], flush=True)\n"
+    )
+    folder = tmp_path / "portal_site"
+    folder.mkdir()
+    for file in ("__main__.py", "prog.py"):
+        (folder / file).write_text(program)
+    (folder / "__init__.py").touch()
+    module = name.replace("site", "portal_site")
+
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", module, "a"]
+    play = Play(sessions.start(command, cwd=tmp_path, log=log), log)
+
+    spec = module if "." in module else f"{module}.__main__"
+    assert play.end() == [f"__main__ {spec} ['a']"]
+
+
+def test_another_program_can_be_what_workers_run(play: Stage, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text("import sys\nprint('other', sys.argv[1:], flush=True)\n")
+
+    program = play(f"cluster.setup_primary(exec={str(other)!r}, args=[1])\ncluster.fork()")
+
+    assert program.end() == ["other ['1']"]
