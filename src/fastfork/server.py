@@ -15,6 +15,7 @@ from fastfork.slot import is_inside
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fastfork.config.legacy import LegacyHooks
     from fastfork.interface import Handler
     from fastfork.settings import Settings
 
@@ -49,11 +50,12 @@ def serve(
     keep_fds: frozenset[int] = frozenset(),
     notes: Sequence[str] = (),
     read: Callable[[], Settings] | None = None,
+    legacy: LegacyHooks | None = None,
 ) -> None:
     """Serve what *settings* say, or what *load* returns in each worker, until a signal stops the server.
 
     *keep_fds* are descriptors that workers keep, *notes* are for the log, *read* gives the settings
-    again at a reload. Raises FastforkError if it can't start.
+    again at a reload, *legacy* are hooks of a gunicorn.conf.py. Raises FastforkError if it can't start.
     """
     refuse_threads()
     start = Start()
@@ -78,6 +80,7 @@ def serve(
             workers=workers,
             logs=logs,
             keep_fds=keep_fds,
+            legacy=legacy,
         ).run()
     except FastforkError as error:
         if logs.error.file.path is not None:

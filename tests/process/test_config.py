@@ -29,6 +29,27 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+GUNICORN_HOOKS = """
+import os
+
+def when_ready(server):
+    server.log.info("hook when_ready %d in %d", server.pid, os.getpid())
+
+def post_fork(server, worker):
+    server.log.info("hook post_fork %d %d %d in %d", server.pid, worker.pid, worker.age, os.getpid())
+
+def worker_exit(server, worker):
+    worker.log.info("hook worker_exit %d %d %d in %d", server.pid, worker.pid, worker.age, os.getpid())
+
+def child_exit(server, worker):
+    server.log.info(f"hook the child_exit {server.pid} {worker.pid} {worker.age} in {os.getpid()}")
+    raise KeyError("and fails")
+
+def pre_fork(server, worker):
+    server.log.info("hook that nobody runs")
+"""
+
+
 def config(
     *words: str, cwd: Path = APPS, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -110,6 +131,25 @@ def test_gunicorns_file_is_taken_and_the_log_says_so(start: Start, tmp_path: Pat
     assert cluster.template is not None
     assert "without a meaning here, ignored: reuse_port" in cluster.log
     assert "-D: this server stays in the foreground" in cluster.log
+
+
+def test_hooks_of_gunicorns_file_run_where_gunicorn_runs_them(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN_HOOKS)
+    cluster = start("process:app", "--chdir", str(APPS), workers=1, cwd=tmp_path)
+    worker = cluster.worker_in(0)
+
+    cluster.process.terminate()
+    assert cluster.wait_for_end() == 0
+
+    told = [line.partition("hook ")[2] for line in cluster.log.splitlines() if "hook " in line]
+    assert told == [
+        f"post_fork {cluster.pid} {worker} 1 in {worker}",
+        f"when_ready {cluster.pid} in {cluster.pid}",
+        f"worker_exit {cluster.pid} {worker} 1 in {worker}",
+        f"the child_exit {cluster.pid} {worker} 1 in {cluster.pid}",
+        "child_exit of the file of settings failed: KeyError('and fails')",
+    ]
+    assert "ignored: pre_fork" in cluster.log
 
 
 def test_variables_are_there_while_the_application_is_imported(

@@ -14,7 +14,7 @@ from fastfork.errors import ConfigError
 from fastfork.settings import Setting, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 GUNICORN_ARGS = "GUNICORN_CMD_ARGS"
 
@@ -31,6 +31,8 @@ class Gathered(NamedTuple):
     config: Config
     notes: Sequence[str]
     """For the log."""
+    hooks: Mapping[str, Callable[..., object]]
+    """Of a gunicorn.conf.py."""
 
 
 def gather(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Gathered:
@@ -47,7 +49,7 @@ def gather(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) ->
             of_arguments(_settings_of(given), origin="command line"),
         ]
     )
-    return Gathered(config, notes)
+    return Gathered(config, notes, file.hooks if file else {})
 
 
 def parameters() -> list[click.Parameter]:

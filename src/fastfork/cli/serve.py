@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastfork.cli.options import gather, parameters
+from fastfork.config.legacy import LegacyHooks
 from fastfork.errors import FastforkError
+
+if TYPE_CHECKING:
+    from fastfork.settings import Settings
 
 
 def _run(**given: Any) -> None:
@@ -16,8 +20,16 @@ def _run(**given: Any) -> None:
 
     try:
         environ = dict(os.environ)
-        config, notes = gather(given, environ)
-        serve(config.settings, notes=notes, read=lambda: gather(given, environ).config.settings)
+        config, notes, hooks = gather(given, environ)
+        legacy = LegacyHooks()
+        legacy.take(hooks)
+
+        def read() -> Settings:
+            config, _, hooks = gather(given, environ)
+            legacy.take(hooks)
+            return config.settings
+
+        serve(config.settings, notes=notes, read=read, legacy=legacy)
     except FastforkError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from None

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastfork.config.gunicorn import translate
+from fastfork.config.legacy import NAMES
 from fastfork.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OURS, PROJECT, GUNICORNS = "fastfork.toml", "pyproject.toml", "gunicorn.conf.py"
 
@@ -23,6 +24,8 @@ class File(NamedTuple):
     values: Mapping[str, Any]
     notes: Sequence[str]
     """For the log: what was read, and what of it means nothing here."""
+    hooks: Mapping[str, Callable[..., object]] = {}
+    """Functions of a gunicorn.conf.py that we run (`legacy.NAMES`)."""
 
 
 def read(path: str | None) -> File | None:
@@ -79,7 +82,8 @@ def _python(path: str) -> File:
     except (Exception, SystemExit) as error:
         raise ConfigError(f"{path} failed: {type(error).__name__}: {error}") from error
     values, notes = translate(names, path=path)
-    return File(path, values, [f"settings from {path}", *notes])
+    hooks = {name: names[name] for name in NAMES if callable(names.get(name))}
+    return File(path, values, [f"settings from {path}", *notes], hooks)
 
 
 def _text(path: str) -> str:

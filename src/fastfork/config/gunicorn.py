@@ -26,13 +26,13 @@ _RENAMED = {
 # Either without a counterpart, or what this server does in its own way.
 _IGNORED = frozenset(
     """
-    after_request check_config child_exit config daemon dirty_exit dogstatsd_tags
+    after_request check_config config daemon dirty_exit dogstatsd_tags
     disable_redirect_access_to_syslog enable_stdio_inheritance forwarder_headers initgroups
     logconfig_dict logconfig_json logger_class nworkers_changed on_exit on_reload on_starting paste
-    post_fork post_request post_worker_init pre_exec pre_fork pre_request print_config
+    post_request post_worker_init pre_exec pre_fork pre_request print_config
     pythonpath reload_engine reload_extra_files reuse_port secure_scheme_headers sendfile spew
     statsd_host statsd_prefix strip_header_spaces syslog syslog_addr syslog_facility syslog_prefix
-    tmp_upload_dir when_ready worker_abort worker_exit worker_int worker_tmp_dir
+    tmp_upload_dir worker_abort worker_int worker_tmp_dir
     """.split()  # noqa: SIM905 - a word a name is easier to read than a column of them
 )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fastfork._native.dispatcher import MAIL, Dispatcher, adopt_orphans
 from fastfork._version import __version__
 from fastfork.bus.master import open_post
+from fastfork.config.legacy import LegacyHooks
 from fastfork.errors import FastforkError
 from fastfork.supervisor import words
 from fastfork.supervisor.adapt import policy_of
@@ -56,6 +57,7 @@ class Master:
         workers: int,
         logs: Logs,
         keep_fds: frozenset[int],
+        legacy: LegacyHooks | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
@@ -65,6 +67,7 @@ class Master:
         self._logs = logs
         self._log = logs.error
         self._keep_fds = keep_fds
+        self._legacy = legacy or LegacyHooks()
         self._acts: dict[int, Callable[[], None]] = {}
         self._drain_at: float | None = None
         """When to begin to stop; None: nobody has said so, or it has begun."""
@@ -122,6 +125,7 @@ class Master:
                 listeners=self._listeners,
                 logs=self._logs,
                 keep_fds=self._keep_fds,
+                legacy=self._legacy,
                 others=self._other_children,
                 on_open=self._on_open,
                 watch=self._watch,
@@ -167,6 +171,7 @@ class Master:
         self._log.info(f"{self._settings.app} runs in {count}, interface {self._staff.interface}")
         for listener in self._listeners:
             self._log.info(f"Listening at: {listener.url}")
+        self._staff.run_legacy(self._legacy.of_server, "when_ready")
         self._notifier.ready(f"serving {self._settings.app} in {count}")
 
     # --- the loop

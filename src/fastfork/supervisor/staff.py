@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fastfork._native.dispatcher import Dispatcher
+    from fastfork.config.legacy import LegacyHooks
     from fastfork.config.surroundings import Start
     from fastfork.control.server import Watch
     from fastfork.errors import FastforkError
@@ -54,6 +55,7 @@ class Staff:
         listeners: Sequence[Listener],
         logs: Logs,
         keep_fds: frozenset[int],
+        legacy: LegacyHooks,
         others: Callable[[], set[int]],
         on_open: Callable[[], None],
         watch: Watch,
@@ -67,6 +69,7 @@ class Staff:
         self._logs = logs
         self._log = logs.error
         self._keep_fds = keep_fds
+        self._legacy = legacy
         self._others = others
         self._on_open = on_open
         self._watch = watch
@@ -217,6 +220,13 @@ class Staff:
         for slot, worker in self.everyone():
             self._kill(slot, worker, why)
 
+    def run_legacy(self, run: Callable[..., None], name: str, **about: int) -> None:
+        """Run a hook of a gunicorn.conf.py in the master; what it raises is logged."""
+        try:
+            run(name, self._log.write, **about)
+        except Exception as error:
+            self._log.error(f"the hook {name} of the file of settings failed: {error!r}")
+
     def reap_strangers(self) -> None:
         """Collect ended processes that are none of ours."""
         reap_strangers(self.pids() | self._others())
@@ -293,6 +303,7 @@ class Staff:
             logs=self._logs,
             dump_fd=self._dump_fd,
             keep_fds=self._keep_fds,
+            legacy=self._legacy,
         )
 
     def _refill(self, slot: Slot) -> None:
@@ -342,6 +353,7 @@ class Staff:
         self._unwatch(worker.verdict)
         self._unwatch(worker.pidfd)
         status = worker.bury()
+        self.run_legacy(self._legacy.of_worker, "child_exit", pid=worker.pid, slot=slot.number)
         handover = self.reliefs.at(slot)
         is_relieved = bool(handover and handover.is_taken_over and worker is handover.other)
         slot.count_end(worker, status, is_relieved=is_relieved)

@@ -25,6 +25,7 @@ from fastfork._native.bus import Link
 from fastfork._native.lane import Lane, name_process
 from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
+from fastfork.config.legacy import LegacyHooks
 from fastfork.errors import FastforkError, StartError
 from fastfork.interface import ON_A_LOOP
 from fastfork.log import ErrorStream, escape
@@ -86,6 +87,8 @@ class Job(msgspec.Struct, frozen=True):
     """Where stacks go that the master has asked for."""
     keep_fds: frozenset[int]
     """Descriptors of the caller that the application may be using."""
+    legacy: LegacyHooks = msgspec.field(default_factory=LegacyHooks)
+    """Hooks of a gunicorn.conf.py."""
     program: Callable[[Desk], int] | None = None
     """What the worker does instead of serving at once; it returns the exit code (`fastfork.cluster`)."""
 
@@ -262,10 +265,16 @@ def _begin(job: Job, crew: Crew | LoopCrew, *, slot: int) -> None:
     own = os.getpid()
 
     def end() -> None:
-        if os.getpid() == own:
-            hooks.on_exit.run_each(slot, on_error=partial(_log_error, job))
+        if os.getpid() != own:
+            return
+        hooks.on_exit.run_each(slot, on_error=partial(_log_error, job))
+        try:
+            job.legacy.of_worker("worker_exit", job.logs.error.write, pid=own, slot=slot)
+        except Exception as error:
+            _log_error(job, "the hook worker_exit of the file of settings failed", error)
 
     try:
+        job.legacy.of_worker("post_fork", job.logs.error.write, pid=own, slot=slot)
         hooks.on_worker_start.run(slot, on_loop=crew.on_loop)
         if job.generation > 1:
             hooks.on_reload.run(slot, on_loop=crew.on_loop)
