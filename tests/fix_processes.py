@@ -60,6 +60,11 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def is_asleep(pid: int) -> bool:
+    """Is it waiting?"""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 class Sessions:
     """Starts processes, each in a session of its own, so that its descendants can be found."""
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import pytest
 
 from fix_fds import open_fds
-from fix_processes import Sessions, children_of, name_of, processes_of, wait_until
+from fix_processes import Sessions, children_of, is_asleep, name_of, processes_of, wait_until
 
 APPS = Path(__file__).parent / "apps"
 
@@ -66,6 +66,8 @@ class Server:
         found = re.search(r"Listening at: (?:http://)?(\S+)", self.log)
         assert found, f"it did not start:\n{self.log}"
         self.url = found[1]
+        # A worker says that it can serve before its loop runs, and that opens some more.
+        wait_until(lambda: all(map(is_asleep, self.workers)))
         self._fds_at_start = self._count_fds()
 
     def wait_for_log(self, text: str) -> None:

@@ -110,7 +110,9 @@ cdef class Gateway:
                 found = ff_lane_next(self.lane, &conn)
                 if found == FF_LANE_NOTHING:
                     break
-                if found == FF_LANE_REQUEST:
+                if found == FF_LANE_REQUEST and self.lane.config.is_raw:
+                    self.give(conn)
+                elif found == FF_LANE_REQUEST:
                     self.run(conn)
                 else:
                     self.pass_on(conn)
@@ -196,6 +198,23 @@ cdef class Gateway:
         exchange.task = task
         task.add_done_callback(exchange.settled)
         self.running.add(exchange)
+        if self.sweeper is None and self.timeout_us > 0:
+            self.sweep_later()
+        return 0
+
+    cdef int give(self, ff_conn *conn) except -1:
+        """Give a connection that is no HTTP to the application, which returns its holder."""
+        cdef Tunnel tunnel = Tunnel.__new__(Tunnel)
+        cdef const ff_conn_line *line = ff_tenure_line(self.lane, conn)
+        tunnel.lane = self.lane
+        tunnel.gateway = self
+        tunnel.take(conn)
+        self.holders.add(tunnel)
+        try:
+            tunnel.holder = self.app(tunnel, self.scopes.client_at(&line.client), line.listener)
+        except Exception as error:
+            self.on_error("a connection's handler failed", error)
+            tunnel.end()
         if self.sweeper is None and self.timeout_us > 0:
             self.sweep_later()
         return 0

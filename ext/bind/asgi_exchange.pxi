@@ -362,6 +362,10 @@ cdef class Tunnel(Holder):
         )
         return r == 0 and ff_duplex_want_room(self.lane, self.conn) == 1
 
+    @property
+    def is_broken(self):
+        return self.conn == NULL or self.conn.work.trouble != 0
+
     def room(self):
         cdef int r = 1
         if self.conn != NULL:

@@ -49,6 +49,7 @@ cdef extern from "conn.h" nogil:
 
     struct ff_conn:
         ff_work *work
+        int fd
         c_bool is_ended
 
     struct ff_conn_limits:
@@ -69,6 +70,7 @@ cdef extern from "lane.h" nogil:
         const int *listeners
         size_t listener_count
         uint32_t at_once
+        c_bool is_raw
 
     enum ff_lane_mode:
         FF_LANE_SERVING
@@ -80,6 +82,7 @@ cdef extern from "lane.h" nogil:
         FF_LANE_NEWS
 
     struct ff_lane:
+        ff_lane_config config
         ff_lane_line *line
         ff_lane_mode mode
         int poller

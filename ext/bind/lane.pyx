@@ -68,6 +68,7 @@ cdef class Lane:
         unsigned int limit_fields,
         listeners=(),
         unsigned int at_once=0,
+        bint is_raw=False,
     ):
         cdef ff_lane_config config
         cdef array.array fds = array.array("i", listeners)
@@ -91,6 +92,7 @@ cdef class Lane:
         config.limits.http.fields = limit_fields
         config.limits.http.refuse_underscores = refuse_underscores
         config.at_once = at_once
+        config.is_raw = is_raw
         config.replay = REPLAYS.index(replay)
         config.proxy = PROXIES.index(proxy)
         config.relays = (<ff_networks *>PyCapsule_GetPointer(relays._capsule, "fastfork.networks"))[0]

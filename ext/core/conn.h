@@ -92,6 +92,15 @@ struct ff_conn_limits {
     uint32_t rate;         /* octets a second, in a body and in an answer; 0: any */
 };
 
+/* What the request before has left does not hold for the next. */
+static inline void ff_conn_begin(struct ff_conn *c)
+{
+    c->work->response.out = NULL;
+    c->work->holder = NULL;
+    c->work->trouble = 0;
+    c->work->is_begun = c->work->is_tunnel = c->work->is_read_on = false;
+}
+
 /* Will the next read go to memory that nobody sees after our death? */
 bool ff_conn_leaves_block(const struct ff_conn *c);
 

@@ -195,7 +195,7 @@ static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
     } else {
         *out = take_event(lane, &lane->event[lane->next_event++]);
     }
-    return *out && ff_tenure_read(lane, *out);
+    return *out && (lane->config.is_raw ? ff_tenure_run(lane, *out) : ff_tenure_read(lane, *out));
 }
 
 /* How long what can run now has waited for us. */
@@ -213,7 +213,8 @@ static void say_running(const struct ff_lane *lane)
 
 static void set_busy(const struct ff_lane *lane, int64_t since_us)
 {
-    atomic_store_explicit(&lane->line->progress_us, since_us, memory_order_relaxed);
+    bool is_timed = lane->config.at_once > 0 || !lane->config.is_raw; /* else as long as it likes */
+    atomic_store_explicit(&lane->line->progress_us, is_timed ? since_us : 0, memory_order_relaxed);
     if (lane->config.at_once == 0) /* one that runs many is never busy with one */
         atomic_store_explicit(&lane->line->busy_since_us, since_us, memory_order_relaxed);
 }

@@ -32,6 +32,7 @@ struct ff_lane_config {
     const int *listeners; /* to accept from by ourselves; then wait_ms[FF_WAIT_PARK] closes */
     size_t listener_count;
     uint32_t at_once; /* requests that run beside each other, on a loop; 0: one, and it may block */
+    bool is_raw;      /* no HTTP: a connection is one request, from its first moment to its end */
 };
 
 /* Poller tags that are no connection's: those have an id, from 1. */

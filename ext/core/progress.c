@@ -49,6 +49,11 @@ void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_uns
     store(line, load(line) | FF_PROGRESS_BEGUN | (is_unsafe ? FF_PROGRESS_UNSAFE : 0));
 }
 
+void ff_progress_raw(struct ff_conn_line *line)
+{
+    store(line, load(line) | FF_PROGRESS_BEGUN | FF_PROGRESS_RAW);
+}
+
 void ff_progress_move(struct ff_conn_line *line, struct ff_base next)
 {
     *ff_progress_spare(line) = next;

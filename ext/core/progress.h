@@ -21,6 +21,7 @@ enum {
     FF_PROGRESS_CLOSING = 8, /* the connection ends with the planned answer */
     FF_PROGRESS_SENT = 16,   /* octets of the answer may be out that were not planned */
     FF_PROGRESS_READ = 32,   /* octets may have been received that were not told */
+    FF_PROGRESS_RAW = 64,    /* it is no HTTP: no request of it can be told, or refused */
     FF_PROGRESS_PLAN_SHIFT = 32
 };
 
@@ -36,6 +37,9 @@ struct ff_base *ff_progress_spare(struct ff_conn_line *line);
 /* Says where the octets that are read next will lie. Only while nothing has been read behind the
  * base. */
 void ff_progress_lend(struct ff_conn_line *line, uint32_t block);
+
+/* The application has the connection as it is, without HTTP. */
+void ff_progress_raw(struct ff_conn_line *line);
 
 /* The application is called; `received` octets have come in all. */
 void ff_progress_begin(struct ff_conn_line *line, uint64_t received, bool is_unsafe);

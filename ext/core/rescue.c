@@ -13,7 +13,8 @@ enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struc
 {
     uint64_t planned = facts->progress >> FF_PROGRESS_PLAN_SHIFT;
     *holds = &facts->base;
-    if (!facts->is_known || facts->sent < facts->base.tx || facts->received < facts->base.rx)
+    if (facts->progress & FF_PROGRESS_RAW || !facts->is_known || facts->sent < facts->base.tx ||
+        facts->received < facts->base.rx)
         return FF_RESCUE_CUT;
     bool is_answered = planned > 0 && facts->sent == facts->base.tx + planned;
     if (is_answered) {

@@ -415,11 +415,7 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
         c->work->reading.since_us = c->work->writing.since_us = 0;
     if (verdict == FF_HTTP_DONE) {
         ff_deadlines_clear(&c->deadline);
-        c->work->response.out = NULL;
-        c->work->is_begun = false;
-        c->work->holder = NULL;
-        c->work->trouble = 0;
-        c->work->is_tunnel = c->work->is_read_on = false;
+        ff_conn_begin(c);
         ff_progress_begin(ff_tenure_line(lane, c), c->received,
                           is_unsafe(lane->config.replay, c->work));
         set_state(lane, c, FF_RUNNING);
@@ -457,6 +453,21 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
     else
         ff_tenure_close(lane, c);
     return false;
+}
+
+bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c)
+{
+    lend_work(lane, c);
+    if (!c->work || ff_buffer_own(&c->work->in) < 0) {
+        ff_tenure_close(lane, c);
+        return false;
+    }
+    c->phase = FF_PHASE_RUN;
+    ff_conn_begin(c);
+    c->work->is_tunnel = true;
+    ff_progress_raw(ff_tenure_line(lane, c));
+    set_state(lane, c, FF_RUNNING);
+    return true;
 }
 
 bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n)

@@ -81,6 +81,10 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c);
 /* The client may have said something. True when a request can run. */
 bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c);
 
+/* Lets a connection run as it is, without HTTP; ff_duplex_close ends it. False without memory: it
+ * is closed. */
+bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c);
+
 /* A worker died with this connection: goes on with the `n` octets that it had read. As
  * ff_tenure_read. */
 bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n);

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fastfork.errors import AppImportError, AppNotFound
-from fastfork.interface import CALLED, SERVED, Handler, candidates, may_be
+from fastfork.interface import CALLED, Handler, candidates, may_be
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
@@ -49,11 +49,6 @@ def check(found: Any, *, name: str, interface: str = "auto") -> Handler:
         raise AppNotFound(
             f"{name!r} is not {CALLED[interface]}: it looks like {_looks(found)}; leave out"
             f" --interface {interface}"
-        )
-    if interface not in SERVED:
-        raise AppNotFound(
-            f"{name!r} is {CALLED[interface]}; this version of fastfork serves"
-            f" {', '.join(sorted(SERVED))} only"
         )
     return Handler(found, interface)
 

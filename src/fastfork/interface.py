@@ -19,11 +19,11 @@ CALLED = {
 }
 """Each interface, and how it is called in a message."""
 
-SERVED = frozenset({"wsgi", "asgi"})
-"""What can be served today."""
-
 ON_A_LOOP = frozenset({"asgi", "stream", "protocol"})
 """What runs on an asyncio loop, many at once in a thread."""
+
+RAW = frozenset({"stream", "protocol", "socket"})
+"""What gets connections as they are, without HTTP."""
 
 _BY_ARGUMENTS = {2: "stream", 3: "asgi"}
 

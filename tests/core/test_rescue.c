@@ -14,6 +14,7 @@
 TEST(the_decision_follows_from_what_was_read_written_and_planned)
 {
     enum { B = FF_PROGRESS_BEGUN, U = FF_PROGRESS_UNSAFE, C = FF_PROGRESS_CLOSING };
+    enum { RAW = FF_PROGRESS_RAW };
     static const struct {
         const char *what;
         uint64_t progress, received, sent; /* the base stands at 1000 and 500, the next at 1100 */
@@ -36,6 +37,8 @@ TEST(the_decision_follows_from_what_was_read_written_and_planned)
         {"out, and it was the last", B | C | PLAN(80), 1100, 580, 0, 1, FF_RESCUE_END, 0},
         {"a stream is under way", B, 1100, 580, 0, 1, FF_RESCUE_CUT, 0},
         {"more is out than planned", B | PLAN(80), 1100, 590, 0, 1, FF_RESCUE_CUT, 0},
+        {"it is no HTTP", B | RAW, 1100, 500, 0, 1, FF_RESCUE_CUT, 0},
+        {"no HTTP, and nothing said", B | RAW, 1000, 500, 0, 1, FF_RESCUE_CUT, 0},
         {"the page is garbage", B, 900, 400, 0, 1, FF_RESCUE_CUT, 0},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from fastfork import app
 from fastfork.app import check, load
 from fastfork.errors import AppImportError, AppNotFound
 from fastfork.interface import CALLED, Handler, socket_handler
@@ -230,25 +229,11 @@ class AsyncHeir(AsyncInstance):
     """Looks like FastAPI."""
 
 
-@pytest.fixture
-def all_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every interface be served."""
-    monkeypatch.setattr(app, "SERVED", frozenset(CALLED))
-
-
-@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize(
     "found", [coroutine_application, AsyncInstance(), AsyncHeir(), AsyncInstance().__call__]
 )
 def test_asynchronous_application_is_asgi(found: Any) -> None:
     assert check(found, name="web") == Handler(found, "asgi")
-
-
-def test_an_interface_that_is_not_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "SERVED", frozenset({"wsgi"}))
-
-    with pytest.raises(AppNotFound, match=r"'web' is an ASGI application, .* serves wsgi only"):
-        check(coroutine_application, name="web")
 
 
 async def either(*args: Any) -> None:
@@ -265,7 +250,6 @@ def test_an_ambiguous_handler_is_refused_with_both_names() -> None:
     )
 
 
-@pytest.mark.usefixtures("all_served")
 def test_who_says_the_interface_ends_the_doubt() -> None:
     assert check(either, name="web", interface="stream").interface == "stream"
 
@@ -274,7 +258,6 @@ class Echo(asyncio.Protocol):
     """Looks like a class that PEP 3333 would allow."""
 
 
-@pytest.mark.usefixtures("all_served")
 def test_a_protocol_is_not_taken_for_an_application() -> None:
     assert check(Echo, name="web") == Handler(Echo, "protocol")
 
@@ -284,7 +267,6 @@ def blocking(sock: Any, address: Any) -> None:
     """Take two arguments, as a WSGI application does."""
 
 
-@pytest.mark.usefixtures("all_served")
 def test_a_marked_function_is_a_socket_handler() -> None:
     assert check(blocking, name="web") == Handler(blocking, "socket")
 
@@ -300,7 +282,6 @@ def plain(*args: Any) -> Any:
     """May return anything, an awaitable too."""
 
 
-@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize("interface", [*CALLED])
 def test_a_plain_function_is_taken_for_what_is_said(interface: str) -> None:
     assert check(plain, name="web", interface=interface) == Handler(plain, interface)
@@ -310,7 +291,6 @@ async def with_four(a: Any, b: Any, c: Any, d: Any) -> None:
     """Look like nothing we know."""
 
 
-@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize(
     ("found", "interface"),
     [

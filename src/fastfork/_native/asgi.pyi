@@ -25,6 +25,10 @@ class Tunnel:
     def push(self, data: bytes, /) -> bool:
         """Send *data*; tell whether there is room for more. What the socket does not take is kept."""
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing more can be sent or heard."""
+
     def room(self) -> Awaitable[None]:
         """Wait until there is room, or the client is gone."""
 
@@ -53,7 +57,11 @@ class Exchange:
         """Make a tunnel of the connection. Raises OSError when the client is gone."""
 
 class Gateway:
-    """Runs the requests of one lane through one application."""
+    """Runs the requests of one lane through one application.
+
+    If the lane is raw, *app(tunnel, client, listener)* is called for each connection, with the client's
+    address and port (None by a unix socket) and the listener's number, and returns the tunnel's holder.
+    """
 
     leaving: Future[None]
     """Done when the lane takes nothing new."""
@@ -63,7 +71,7 @@ class Gateway:
     def __init__(
         self,
         lane: Lane,
-        app: Callable[..., Coroutine[Any, Any, None]],
+        app: Callable[..., Coroutine[Any, Any, None] | Holder],
         *,
         loop: AbstractEventLoop,
         servers: Sequence[tuple[str, str]],

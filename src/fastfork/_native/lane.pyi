@@ -35,6 +35,7 @@ class Lane:
         limit_fields: int,
         listeners: Sequence[int] = (),
         at_once: int = 0,
+        is_raw: bool = False,
     ) -> None:
         """Sit down at *seat*; call it in the worker, after the fork. Times are seconds, limits octets.
 
@@ -51,7 +52,8 @@ class Lane:
         *refuse_underscores*: a field with "_" in its name is answered 400.
         From *listeners* (descriptors, borrowed) it accepts by itself: what the master deals elsewhere. Such
         connections end with the process, and *linger* is how long a quiet one is kept.
-        *at_once*: requests that run beside each other on a loop; 0: one after the other. Raises OSError.
+        *at_once*: requests that run beside each other on a loop; 0: one after the other.
+        *is_raw*: no HTTP, a connection is one request. Raises OSError.
         """
 
     def drain(self) -> None:

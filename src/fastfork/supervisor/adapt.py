@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastfork.interface import ON_A_LOOP
+from fastfork.interface import ON_A_LOOP, RAW
+from fastfork.supervisor.listeners import wait_for_data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fastfork._native.dispatcher import Dispatcher
     from fastfork.settings import Settings
 
@@ -21,8 +24,12 @@ def policy_of(dispatch: str, interface: str) -> str:
     return "least-loaded" if interface in ON_A_LOOP else "round-robin"
 
 
-def adapt(dispatcher: Dispatcher, settings: Settings, interface: str) -> None:
-    """Let *dispatcher* deal to workers that serve *interface*."""
+def adapt(
+    dispatcher: Dispatcher, settings: Settings, interface: str, *, listeners: Iterable[int] = ()
+) -> None:
+    """Let *dispatcher* deal to workers that serve *interface* what comes to *listeners*."""
+    for fd in listeners:
+        wait_for_data(fd, interface not in RAW)
     dispatcher.adapt(
         dispatch=policy_of(settings.dispatch, interface),
         at_once=settings.worker_connections if interface in ON_A_LOOP else 0,

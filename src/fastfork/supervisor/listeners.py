@@ -112,11 +112,18 @@ def _listen(sock: socket.socket, *, backlog: int) -> Listener:
         # Accepted sockets inherit the first two, so no connection pays a system call for them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    wait_for_data(sock.fileno(), True)
     sock.listen(backlog)
     sock.setblocking(False)
     url, server = _describe(sock)
     return Listener(fd=sock.detach(), url=url, server=server)
+
+
+def wait_for_data(fd: int, does_wait: bool) -> None:
+    """Let TCP connections come up when their client has spoken, as HTTP's does at once; or else before."""
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, int(does_wait))
 
 
 def _describe(sock: socket.socket) -> tuple[str, tuple[str, str]]:

@@ -323,7 +323,12 @@ class Staff:
         worker.ready_at = time.monotonic()
         worker.deadline = None
         self.interface = worker.interface
-        adapt(self._dispatcher, self._settings, worker.interface)
+        adapt(
+            self._dispatcher,
+            self._settings,
+            worker.interface,
+            listeners=[listener.fd for listener in self._listeners],
+        )
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
             self.reliefs.take_over(slot)

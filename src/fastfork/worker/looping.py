@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastfork._native import asgi
 from fastfork.errors import StartError
+from fastfork.interface import RAW
 from fastfork.worker.check import ask_asgi
 from fastfork.worker.lifespan import Lifespan
+from fastfork.worker.wires import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fastfork._native.lane import Lane
     from fastfork._native.logs import AccessLines
     from fastfork.bus.worker import Worker
+    from fastfork.interface import Handler
     from fastfork.settings import Settings
 
     LogError = Callable[[str, BaseException | None], None]
@@ -43,7 +46,7 @@ class LoopCrew:
     def __init__(
         self,
         lanes: Sequence[Lane],
-        application: Callable[..., Any],
+        handler: Handler,
         *,
         settings: Settings,
         servers: Sequence[tuple[str, str]],
@@ -53,7 +56,7 @@ class LoopCrew:
         leave: Callable[[], NoReturn],
     ) -> None:
         self._lane = lanes[0]
-        self._application = application
+        self._application, self._interface = handler
         self._settings = settings
         self._servers = servers
         self._here = here
@@ -62,8 +65,11 @@ class LoopCrew:
         self._leave = leave
         self._pid = os.getpid()
         self._runner = asyncio.Runner(loop_factory=loop_factory(settings.loop))
-        self._lifespan = Lifespan(application, mode=settings.lifespan, on_error=on_error)
-        self._upgrade = _handshakes(application, settings, on_error=on_error)
+        self._is_raw = handler.interface in RAW
+        lifespan = "off" if self._is_raw else settings.lifespan
+        self._lifespan = Lifespan(handler.call, mode=lifespan, on_error=on_error)
+        self._upgrade = _handshakes(handler.call, settings, on_error=on_error)
+        self._connections: Connections
         self._state: dict[str, Any] | None = None
         self._gateway: asgi.Gateway
 
@@ -72,10 +78,18 @@ class LoopCrew:
         within = self._settings.boot_timeout or None
         self._here.run_on(self._runner.get_loop())
         self._state = self._runner.run(self._lifespan.startup(within=within))
+        loop = self._runner.get_loop()
+        self._connections = Connections(
+            self._application,
+            self._interface,
+            loop=loop,
+            servers=self._servers,
+            on_error=self._on_error,
+        )
         self._gateway = asgi.Gateway(
             self._lane,
-            self._application,
-            loop=self._runner.get_loop(),
+            self._connections.take if self._is_raw else self._application,
+            loop=loop,
             servers=self._servers,
             on_error=self._on_error,
             access_log=self._access_log,
@@ -118,24 +132,27 @@ class LoopCrew:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         within = self._settings.graceful_timeout
-        gateway = self._gateway
+        gateway, connections = self._gateway, self._connections
         gateway.start()
         try:
             await gateway.leaving
             deadline = loop.time() + within
             if os.getpid() == self._pid:
-                await self._finish(gateway, within=max(within - _LAST_WORDS, within / 2))
+                in_time = max(within - _LAST_WORDS, within / 2)
+                await self._finish(gateway, connections, within=in_time)
                 await self._here.stop(within=max(deadline - loop.time(), 0.1))
                 await self._lifespan.shutdown(within=max(deadline - loop.time(), 0.5))
         finally:
             gateway.close()
 
-    async def _finish(self, gateway: asgi.Gateway, *, within: float) -> None:
+    async def _finish(
+        self, gateway: asgi.Gateway, connections: Connections, *, within: float
+    ) -> None:
         """Let what runs come to its end, and what follows a response, too; cancel what takes longer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         await asyncio.wait({gateway.stopped}, timeout=within)
-        if tasks := gateway.tasks:
+        if tasks := [*gateway.tasks, *connections.tasks]:
             _, late = await asyncio.wait(tasks, timeout=max(deadline - loop.time(), 0))
             for task in late:
                 task.cancel()

@@ -27,7 +27,7 @@ from fastfork.app import failed, load, users_frames
 from fastfork.bus.worker import Worker
 from fastfork.config.legacy import LegacyHooks
 from fastfork.errors import FastforkError, StartError
-from fastfork.interface import ON_A_LOOP
+from fastfork.interface import ON_A_LOOP, RAW
 from fastfork.log import ErrorStream, escape
 from fastfork.slot import take_broker, take_slot
 from fastfork.worker.check import ask_wsgi
@@ -200,7 +200,7 @@ def _furnish(job: Job, place: Place, handler: Handler, here: Worker) -> _Shop:
     crew = _crew_of(job, place, handler, lanes, here)
     _begin(job, crew, slot=place.slot)
     crew.start()
-    if job.settings.check is not None:
+    if job.settings.check is not None and handler.interface not in RAW:
         crew.check(job.settings.check)
     return _Shop(handler, lanes, crew)
 
@@ -251,7 +251,7 @@ def _crew_of(
         )
     return LoopCrew(
         lanes,
-        handler.call,
+        handler,
         settings=job.settings,
         servers=job.servers,
         here=here,
@@ -301,6 +301,11 @@ def _join_bus(job: Job, place: Place) -> Worker:
 
 
 def _serve(job: Job, place: Place, handler: Handler, lane: Lane) -> None:
+    if handler.interface == "socket":
+        from fastfork.worker import sockets
+
+        sockets.serve(lane, handler.call, on_error=partial(_log_error, job))
+        return
     wsgi.serve(
         lane,
         handler.call,
@@ -336,6 +341,7 @@ def _sit_down(job: Job, seat: Seat, handler: Handler) -> Lane:
         linger=settings.keep_alive if is_shared else _LINGER,
         listeners=job.listeners if is_shared else (),
         at_once=settings.worker_connections if handler.interface in ON_A_LOOP else 0,
+        is_raw=handler.interface in RAW,
         replay=settings.replay,
         proxy=settings.proxy_protocol,
         relays=job.proxies.relays,
