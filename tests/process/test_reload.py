@@ -170,6 +170,18 @@ def test_file_of_settings_and_variables_are_read_again(start: Start, site: Site)
     assert "changed, but taken only by a new start: keep_alive" in cluster.log
 
 
+def test_number_of_workers_in_the_file_is_taken(start: Start, site: Site) -> None:
+    settings = site.folder / "fastfork.toml"
+    settings.write_text("workers = 1\nbind = '127.0.0.1:0'\n")
+    cluster = start("site_app:app", cwd=site.folder, env={"ANY": "1"})
+
+    settings.write_text("workers = 3\nbind = '127.0.0.1:0'\n")
+    reload(cluster, done=1)
+
+    wait_until(lambda: len(cluster.workers) == 3)
+    assert "taken only by a new start" not in cluster.log
+
+
 def test_file_with_a_mistake_changes_nothing(start: Start, site: Site) -> None:
     cluster = start("site_app:app", workers=1, cwd=site.folder)
 

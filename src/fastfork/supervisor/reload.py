@@ -23,19 +23,8 @@ if TYPE_CHECKING:
 
 _WORKERS = frozenset(
     (
-        *(
-            "app",
-            "preload",
-            "check",
-            "reload_parallel",
-            "env",
-            "env_file",
-            "chdir",
-            "user",
-            "group",
-            "umask",
-            "boot_timeout",
-        ),
+        *("app", "workers", "preload", "check", "reload_parallel", "boot_timeout"),
+        *("env", "env_file", "chdir", "user", "group", "umask"),
         *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
         *("body_timeout", "write_timeout", "min_rate"),
         *("ws_max_size", "ws_ping_interval", "ws_ping_timeout", "ws_per_message_deflate"),
@@ -49,7 +38,7 @@ _WORKERS = frozenset(
         ),
     )
 )
-"""Settings that only workers have; the master keeps the others until it is started anew."""
+"""Settings that only workers have, and their number; the master keeps the others until its next start."""
 
 
 class Generation(NamedTuple):
@@ -104,15 +93,19 @@ class Reloads:
         slots: Sequence[Slot],
         reliefs: Reliefs,
         template_of: Callable[[Generation], Template | None],
+        scale: Callable[[Settings], None],
         log: Log,
     ) -> None:
-        """*source* is how the server was started, and gives the settings as they would be now."""
+        """*source* is how the server was started, and gives the settings as they would be now; *scale* takes
+        a number of workers that has changed.
+        """
         self.generation = first
         self._newest = first.number
         self._start, self._read = source
         self._slots = slots
         self._reliefs = reliefs
         self._template_of = template_of
+        self._scale = scale
         self._log = log
         self._running: _Reload | None = None
 
@@ -200,6 +193,8 @@ class Reloads:
         self._running = None
         reload.before.close()
         end_template(reload.old)
+        if reload.fresh.settings.workers != reload.old.settings.workers:
+            self._scale(reload.fresh.settings)
         self._log.info(f"reloaded: generation {self.generation.number} serves")
         reload.tell(None)
 

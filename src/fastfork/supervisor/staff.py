@@ -8,10 +8,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastfork.errors import StartError
+from fastfork.errors import ConfigError, StartError
 from fastfork.log import escape
 from fastfork.supervisor import words
 from fastfork.supervisor.adapt import adapt
+from fastfork.supervisor.cores import count_usable_cores
 from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.relief import Reliefs
 from fastfork.supervisor.reload import Reloads, generation_of
@@ -112,6 +113,7 @@ class Staff:
             slots=self.slots,
             reliefs=self.reliefs,
             template_of=self._template_of,
+            scale=self._scale,
             log=self._log,
         )
 
@@ -200,6 +202,14 @@ class Staff:
             if worker.deadline is not None and worker.deadline <= now:
                 worker.deadline = None
                 self._kill(slot, worker, self._too_late(worker))
+
+    def _scale(self, settings: Settings) -> None:
+        workers = settings.workers
+        wanted = workers if isinstance(workers, int) else count_usable_cores()
+        try:
+            self.scaling.to(wanted, why="reload", tell=lambda failure: None)
+        except ConfigError as error:
+            self._log.error(f"the number of workers stays: {error}")
 
     def forget(self) -> None:
         """Tell the next refusal in full: somebody who reloads wants to see all of it."""
