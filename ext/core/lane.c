@@ -408,8 +408,6 @@ int ff_lane_poll(struct ff_lane *lane)
 
 int64_t ff_lane_due_ms(struct ff_lane *lane)
 {
-    if (lane->must_leave && lane->mode == FF_LANE_SERVING)
-        return 0; /* the notice may be all that there was to be read */
     int64_t next = next_ms(lane), now_ms = ff_clock_us() / 1000;
     if (lane->must_leave && lane->mode == FF_LANE_SERVING)
         return 0; /* it was told among the deals */
