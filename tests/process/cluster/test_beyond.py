@@ -382,3 +382,27 @@ def test_asgi_is_served_as_well(play: Stage) -> None:
     program.wait_for("back")
     lines = program.end(by=signal.SIGTERM)
     assert lines[-2:] == ["shutdown", "served"]
+
+
+def test_any_protocol_is_served_as_well(play: Stage) -> None:
+    program = play(
+        """
+        cluster.on("listening", lambda w, a: say("listening", a.port))
+        cluster.fork()
+        """,
+        """
+        async def echo(reader, writer):
+            line = await reader.readline()
+            writer.write(line.upper() + b"from worker %d" % cluster.worker.id)
+            await writer.drain()
+            writer.close()
+        cluster.serve(echo, "127.0.0.1:0")
+        say("served")
+        """,
+    )
+
+    wire = program.connect().send(b"hello\n")
+
+    assert wire.read_to_end() == b"HELLO\nfrom worker 1"
+    wire.close()
+    assert program.end(by=signal.SIGTERM)[-1] == "served"
