@@ -52,6 +52,15 @@ def _granian(port: int, workers: int) -> list[str]:
     return [f"{PEERS}/granian", *lean, *where, "apps:hello"]
 
 
+def _granian_asgi(port: int, workers: int) -> list[str]:
+    where = ["--port", str(port), "--workers", str(workers), "--loop", "uvloop"]
+    return [f"{PEERS}/granian", "--interface", "asgi", "--http", "1", *where, "apps:hello_asgi"]
+
+
+def _fastfork_asgi(port: int, workers: int) -> list[str]:
+    return fastfork(port, workers, app="apps:hello_asgi")
+
+
 def _uvicorn(port: int, workers: int) -> list[str]:
     where = ["--port", str(port), "--workers", str(workers)]
     return [f"{PEERS}/uvicorn", "--no-access-log", *where, "apps:hello_asgi"]
@@ -67,6 +76,8 @@ COMMANDS: dict[str, Callable[[int, int], list[str]]] = {
     "bjoern": lambda port, _: [f"{PEERS}/python", "-c", BJOERN, str(port)],
     "freastal": lambda port, _: [f"{PEERS}/python", "-c", FREASTAL, str(port)],
     "granian": _granian,
+    "fastfork-asgi": _fastfork_asgi,
+    "granian-asgi": _granian_asgi,
     "uvicorn": _uvicorn,
     "gunicorn-gthread": _gunicorn("gthread", "--threads", "4"),
     "gunicorn-sync": _gunicorn("sync"),
