@@ -27,9 +27,10 @@ def policy_of(dispatch: str, interface: str) -> str:
 def adapt(
     dispatcher: Dispatcher, settings: Settings, interface: str, *, listeners: Iterable[int] = ()
 ) -> None:
-    """Let *dispatcher* deal to workers that serve *interface* what comes to *listeners*."""
+    """Let *dispatcher* deal to workers that serve *interface* what comes to *listeners*, if they are open."""
     for fd in listeners:
-        wait_for_data(fd, interface not in RAW)
+        if fd >= 0:  # a worker may still come up when the server has begun to stop
+            wait_for_data(fd, interface not in RAW)
     dispatcher.adapt(
         dispatch=policy_of(settings.dispatch, interface),
         at_once=settings.worker_connections if interface in ON_A_LOOP else 0,
