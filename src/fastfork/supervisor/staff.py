@@ -337,8 +337,7 @@ class Staff:
             self._dispatcher,
             self._settings,
             worker.interface,
-            # a server that stops has closed them
-            listeners=[] if self.is_stopping else [one.fd for one in self._listeners],
+            listeners=[listener.fd for listener in self._listeners],
         )
         self._log.info(f"worker {slot.number} (pid {worker.pid}) started")
         if worker is not slot.worker:
