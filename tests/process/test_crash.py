@@ -196,7 +196,7 @@ def test_a_worker_that_cannot_start_again_does_not_stop_the_others(
         "    start_response('200 OK', [('Content-Length', '2')])\n"
         "    return [b'ok']\n"
     )
-    server = start("moody:app", cwd=tmp_path, workers=2)
+    server = start("moody:app", "--no-preload", cwd=tmp_path, workers=2)
     switch.touch()
     forks = server.log.count("could not start")
 

@@ -395,20 +395,19 @@ class Staff:
             if handover in self.reliefs.handovers:
                 self.reliefs.handovers.remove(handover)
             self.reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
-        elif worker.is_ready or not self.scaling.has_failed(
-            slot, self._ends.failure(worker, status, lost)
-        ):
-            self._replace(slot, worker, status=status, lost=lost)
+        else:
+            failure = self._ends.failure(worker, status, lost)
+            if worker.is_ready or not self.scaling.has_failed(slot, failure):
+                self._replace(slot, worker, failure, status=status)
 
-    def _replace(self, slot: Slot, worker: Worker, *, status: int, lost: int) -> None:
+    def _replace(self, slot: Slot, worker: Worker, failure: str, *, status: int) -> None:
         healthy_for = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
         if (status == 0 and healthy_for >= _SWIFT) or worker.is_timed_out:
             slot.due = time.monotonic()
             told = "was killed" if status else "exited"
             slot.log_end(self._log, worker, f"{told}; next one at once")
             return
-        told = self._ends.failure(worker, status, lost)
-        told = f"{told}; {self._retry(slot, healthy_for=healthy_for)}"
+        told = f"{failure}; {self._retry(slot, healthy_for=healthy_for)}"
         slot.log_end(self._log, worker, told, is_bad=True)
 
     def _retry(self, slot: Slot, *, healthy_for: float) -> str:
