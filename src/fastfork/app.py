@@ -13,7 +13,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fastfork.errors import AppImportError, AppNotFound
-from fastfork.interface import CALLED, Handler, candidates, may_be
+from fastfork.interface import (
+    CALLED,
+    Handler,
+    candidates,
+    is_double_callable,
+    may_be,
+    single_callable,
+    takes_one,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
@@ -50,11 +58,18 @@ def check(found: Any, *, name: str, interface: str = "auto") -> Handler:
             f"{name!r} is not {CALLED[interface]}: it looks like {_looks(found)}; leave out"
             f" --interface {interface}"
         )
+    if interface == "asgi" and (is_double_callable(found) or takes_one(found)):
+        found = single_callable(found)
     return Handler(found, interface)
 
 
 def _told_apart(found: Any, *, name: str) -> str:
     kinds = candidates(found)
+    if kinds == ("wsgi",) and takes_one(found):
+        raise AppNotFound(
+            f"{name!r} takes one argument, and no application of WSGI or ASGI 3 does; if it is one of ASGI 2,"
+            f" say so with --interface asgi; if it makes an application, call it: '{name}(...)'"
+        )
     if len(kinds) == 1:
         return kinds[0]
     if not kinds:

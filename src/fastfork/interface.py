@@ -27,6 +27,7 @@ RAW = frozenset({"stream", "protocol", "socket"})
 
 _BY_ARGUMENTS = {2: "stream", 3: "asgi"}
 
+_CO_VARARGS = 0x04
 _CO_COROUTINE = 0x80
 _CO_ASYNC_GENERATOR = 0x200
 
@@ -54,6 +55,8 @@ def candidates(found: Any) -> tuple[str, ...]:
     """
     if mark := getattr(found, _MARK, None):
         return (mark,)
+    if is_double_callable(found):
+        return ("asgi",)
     if isinstance(found, type):
         return ("protocol",) if _is_protocol(found) else ("wsgi",)
     found = _called(found)
@@ -72,6 +75,36 @@ def may_be(found: Any, interface: str) -> bool:
     """
     kinds = candidates(found)
     return interface in kinds or (kinds == ("wsgi",) and not isinstance(found, type))
+
+
+def is_double_callable(found: Any) -> bool:
+    """Whether *found* is an ASGI 2 application for sure: `await found(scope)(receive, send)`.
+
+    A class shows it; a function can only be marked, in the way that asgiref's compatibility module reads.
+    """
+    if isinstance(found, type):
+        call: Any = getattr(found, "__call__", None)  # noqa: B004 - that of instances, to look at
+        return is_coroutine_function(call) and _takes(found, 1) and _takes(call, 3)
+    return getattr(found, "_asgi_double_callable", None) is True
+
+
+def takes_one(found: Any) -> bool:
+    """Whether the callable *found* takes one argument and no second, as far as its code shows that."""
+    called = _called(found)
+    code = getattr(getattr(called, "__func__", called), "__code__", None)
+    if code is None or code.co_flags & _CO_VARARGS:
+        return False
+    is_bound = getattr(called, "__self__", None) is not None
+    return bool(code.co_argcount - is_bound == 1)
+
+
+def single_callable(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the double-callable *found* as an ASGI 3 application."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await found(scope)(receive, send)
+
+    return application
 
 
 def is_coroutine_function(found: Any) -> bool:

@@ -313,6 +313,50 @@ def test_an_asynchronous_function_of_no_interface_is_refused() -> None:
         check(with_four, name="web")
 
 
+class Double:
+    """An application of ASGI 2."""
+
+    def __init__(self, scope: Any) -> None:
+        """Keep *scope*."""
+        self.scope = scope
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        """Give back what was received, with the scope."""
+        await send((self.scope, await receive()))
+
+
+def twice(scope: Any) -> Any:
+    """Return what is called with the channels."""
+    return Double(scope)
+
+
+@pytest.mark.parametrize(("found", "interface"), [(Double, "auto"), (twice, "asgi")])
+def test_double_callable_of_asgi_2_is_called_as_asgi_3_is(found: Any, interface: str) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> str:
+        return "received"
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    handler = check(found, name="web", interface=interface)
+    asyncio.run(handler.call({"type": "http"}, receive, send))
+
+    assert (sent, handler.interface) == ([({"type": "http"}, "received")], "asgi")
+
+
+@pytest.mark.parametrize("found", [twice, lambda settings=None: None])
+def test_function_of_one_argument_is_refused_with_what_it_may_be(found: Any) -> None:
+    with pytest.raises(AppNotFound) as caught:
+        check(found, name="web:make")
+
+    assert str(caught.value) == (
+        "'web:make' takes one argument, and no application of WSGI or ASGI 3 does; if it is one of ASGI 2,"
+        " say so with --interface asgi; if it makes an application, call it: 'web:make(...)'"
+    )
+
+
 @pytest.mark.parametrize("found", [len, Iterating, lambda e, s: None])
 def test_any_other_callable_is_taken(found: Any) -> None:
     assert check(found, name="web") == Handler(found, "wsgi")

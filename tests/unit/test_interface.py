@@ -49,6 +49,22 @@ class PerRequest:
     def __init__(self, environ: Any, start_response: Any) -> None: ...
 
 
+class Double:
+    """Look like an application of ASGI 2."""
+
+    def __init__(self, scope: Any) -> None: ...
+
+    async def __call__(self, receive: Any, send: Any) -> None: ...
+
+
+class Marked:
+    """Say of an instance that it is one of ASGI 2."""
+
+    _asgi_double_callable = True
+
+    def __call__(self, scope: Any) -> Any: ...
+
+
 class Slotted:
     """Keep in the instance what is called, as Sentry's middleware does."""
 
@@ -70,6 +86,8 @@ HANDLERS = {
     "coroutine function": (asgi, ("asgi",)),
     "instance with async call": (Framework(), ("asgi",)),
     "class with async call": (Framework, ("wsgi",)),
+    "class of ASGI 2": (Double, ("asgi",)),
+    "instance marked as ASGI 2": (Marked(), ("asgi",)),
     "wrapper that says what it wraps": (wrapped, ("asgi",)),
     "with a keyword of its own": (with_keyword, ("asgi",)),
     "instance that keeps what is called": (Slotted(asgi), ("asgi",)),
@@ -103,6 +121,8 @@ def test_a_handler_is_told_from_the_arguments_it_takes(
         (asgi, "socket", False),
         (PerRequest, "socket", False),
         (Echo, "protocol", True),
+        (Double, "asgi", True),
+        (Double, "wsgi", False),
     ],
 )
 def test_only_a_plain_function_may_be_anything(found: Any, interface: str, expected: bool) -> None:
