@@ -331,7 +331,8 @@ class Master:
         self._identity.give(file.fd for file in self._logs.files if file.path is not None)
 
     def _other_children(self) -> set[int]:
-        beside = {self._bridge.pid, self._watching.pid if self._watching else None}
+        watching = self._watching.pid if self._watching else None
+        beside = {self._bridge.pid, watching, self._rotation.packer}
         return self._children_before | {pid for pid in beside if pid is not None}
 
     def _close_listeners(self) -> None:

@@ -108,7 +108,7 @@ class Rotation:
         is_on = bool(self._rule.size or self._rule.age)
         paths = {file.path: file for file in files if file.path and os.path.isfile(file.path)}
         self._watched = [_Watched(file, path) for path, file in paths.items() if is_on]
-        self._packer = 0
+        self.packer: int | None = None
         """The process that compresses."""
         self._packed = ""
         self._next = time.monotonic() if self._watched else None
@@ -134,10 +134,10 @@ class Rotation:
 
     def close(self) -> None:
         """Stop compressing; the next start goes on with it."""
-        if self._packer:
-            os.kill(self._packer, signal.SIGKILL)
-            os.waitpid(self._packer, 0)
-            self._packer = 0
+        if self.packer:
+            os.kill(self.packer, signal.SIGKILL)
+            os.waitpid(self.packer, 0)
+            self.packer = None
             _remove(f"{self._packed}.part")
 
     def _rotate(self, watched: _Watched) -> bool:
@@ -167,19 +167,19 @@ class Rotation:
 
     def _pack(self, path: str) -> None:
         command = [sys.executable, "-I", "-S", "-c", _COMPRESS, path]
-        self._packer = os.posix_spawn(sys.executable, command, os.environ)
+        self.packer = os.posix_spawn(sys.executable, command, os.environ)
         self._packed = path
 
     def _is_packing(self) -> bool:
-        if not self._packer:
+        if not self.packer:
             return False
         try:
-            ended, _ = os.waitpid(self._packer, os.WNOHANG)
+            ended, _ = os.waitpid(self.packer, os.WNOHANG)
         except ChildProcessError:  # reaped with the orphans of a container
-            ended = self._packer
+            ended = self.packer
         if not ended:
             return True
-        self._packer = 0
+        self.packer = None
         if os.path.exists(self._packed):
             self._log.error(
                 f"can't compress {self._packed!r}; old logs stay as they are from now on"
