@@ -8,7 +8,12 @@ import socketio
 
 import fastfork
 
-server = socketio.AsyncServer(async_mode="asgi")
+server = socketio.AsyncServer(
+    # A poll whose client has gone ends with the next ping: tests wait for it.
+    async_mode="asgi",
+    ping_interval=2,
+    ping_timeout=2,
+)
 app = socketio.ASGIApp(server)
 
 

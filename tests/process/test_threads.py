@@ -229,9 +229,9 @@ def app(environ, start_response):
         while not os.path.exists("go"):
             time.sleep(0.01)
     if environ["PATH_INFO"] == "/die":
-        while not running == 3 and not os.path.exists("go"):
+        while not running == 3 and not os.path.exists("died"):
             time.sleep(0.01)
-        open("go", "w").close()
+        open("died", "w").close()
         os.kill(os.getpid(), signal.SIGKILL)
     start_response("200 OK", [])
     return [b"done"]
@@ -246,6 +246,8 @@ def test_request_that_kills_its_worker_takes_nobody_along(
 
     beside = [connect(server).send(get("/wait")) for _ in range(3)]
     poison = connect(server).send(get("/die"))
+    server.wait_for_log("died: SIGKILL")
+    (tmp_path / "go").touch()
 
     # Once in company, then alone: two deaths more, and it is known who was to blame.
     assert poison.read_response().status == 502
