@@ -57,6 +57,11 @@ def _granian_asgi(port: int, workers: int) -> list[str]:
     return [f"{PEERS}/granian", "--interface", "asgi", "--http", "1", *where, "apps:hello_asgi"]
 
 
+def _gunicorn_asgi(port: int, workers: int) -> list[str]:
+    where = ["-b", f"127.0.0.1:{port}", "-w", str(workers)]
+    return [f"{PEERS}/gunicorn", "-k", "asgi", *where, "apps:hello_asgi"]
+
+
 def _fastfork_asgi(port: int, workers: int) -> list[str]:
     return fastfork(port, workers, app="apps:hello_asgi")
 
@@ -78,6 +83,7 @@ COMMANDS: dict[str, Callable[[int, int], list[str]]] = {
     "granian": _granian,
     "fastfork-asgi": _fastfork_asgi,
     "granian-asgi": _granian_asgi,
+    "gunicorn-asgi": _gunicorn_asgi,
     "uvicorn": _uvicorn,
     "gunicorn-gthread": _gunicorn("gthread", "--threads", "4"),
     "gunicorn-sync": _gunicorn("sync"),
