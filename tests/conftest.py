@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Printed in two writes, an unbuffered line can be mixed with that of another process.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 pytest_plugins = [
     "fix_fds",
     "fix_processes",

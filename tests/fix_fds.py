@@ -10,10 +10,14 @@ import pytest
 
 
 def open_fds(pid: int | str = "self") -> dict[str, str]:
-    """Return what each open descriptor of a process refers to."""
+    """Return what each open descriptor of a process refers to; nothing when it has ended."""
     folder = f"/proc/{pid}/fd"
     found = {}
-    for number in os.listdir(folder):
+    try:
+        numbers = os.listdir(folder)
+    except OSError:
+        return {}
+    for number in numbers:
         try:
             found[number] = os.readlink(f"{folder}/{number}")
         except OSError:  # it was the listing itself
