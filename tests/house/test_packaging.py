@@ -78,6 +78,10 @@ def test_wheel_holds_a_module_for_every_binding(wheel: Path) -> None:
     assert modules == {path.stem for path in (ROOT / "ext" / "bind").glob("*.pyx")}
 
 
+def test_wheel_is_small(wheel: Path) -> None:
+    assert wheel.stat().st_size < 1_500_000
+
+
 def test_wheel_runs_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False)
     scripts = tmp_path / "venv" / "bin"
