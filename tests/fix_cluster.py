@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import pytest
 
 from fix_fds import open_fds
-from fix_processes import Sessions, processes_of, wait_until
+from fix_processes import Sessions, is_asleep, processes_of, wait_until
 from fix_server import APPS, Server
 from fix_wire import Wire, get
 
@@ -81,6 +81,19 @@ class Cluster(Server):
         """Return which worker answers a new connection."""
         return answer(self.ask())
 
+    def wait_for_turns(self, workers: int, rounds: int) -> None:
+        """Wait until new connections have gone to slots 0 to *workers* - 1 in turn, so many rounds in a row.
+
+        A worker that gets no CPU for some ms is passed over, which breaks a row on a busy machine.
+        """
+
+        def in_turn() -> bool:
+            first = self.who().slot
+            turns = [(first + step) % workers for step in range(1, workers * rounds)]
+            return all(self.who().slot == slot for slot in turns)
+
+        wait_until(in_turn)
+
     def worker_at(self, gate: Gate) -> int:
         """Return the worker whose request stands at *gate*."""
         gate.wait_for_request()
@@ -90,7 +103,7 @@ class Cluster(Server):
 
     def wait_for_rest(self) -> None:
         """Wait until every worker sleeps: its last answer is out, and all that comes after it done."""
-        wait_until(lambda: all(_is_asleep(pid) for pid in self.workers))
+        wait_until(lambda: all(is_asleep(pid) for pid in self.workers))
 
     def master_fds(self) -> list[str]:
         """Return what the master has open, without the numbers that differ each time."""
@@ -98,13 +111,9 @@ class Cluster(Server):
 
     def wait_for_end(self) -> int:
         """Return the exit code of the master, when no process of the server is left."""
-        code = self.process.wait(10)
+        code = self.process.wait(20)
         wait_until(lambda: not processes_of(self.pid))
         return code
-
-
-def _is_asleep(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def resident(pid: int) -> int:

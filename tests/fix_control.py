@@ -35,7 +35,7 @@ class Office:
         else:
             host, _, port = self.address.rpartition(":")
             sock = socket.create_connection((host, int(port)))
-        sock.settimeout(10)
+        sock.settimeout(20)
         return Wire(sock)
 
     def ask(self, path: str, method: str = "GET") -> Response:

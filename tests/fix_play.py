@@ -68,7 +68,7 @@ class Play:
         """Return a new connection."""
         import socket
 
-        sock = socket.create_connection(("127.0.0.1", self.port()), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", self.port()), timeout=20)
         return Wire(sock)
 
     def ask(self, path: str = "/") -> list[int]:

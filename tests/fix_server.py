@@ -57,7 +57,7 @@ class Server:
         else:
             sock = socket.create_connection(("127.0.0.1", self.port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(10)
+        sock.settimeout(20)
         return sock
 
     def wait_for_start(self) -> None:
@@ -79,7 +79,7 @@ class Server:
         if self.process.poll() is None:
             wait_until(lambda: self._count_fds() <= self._fds_at_start)
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(10)
+        code = self.process.wait(20)
         assert processes_of(self.process.pid) == []
         return code
 

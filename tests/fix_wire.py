@@ -120,7 +120,7 @@ class Wire:
         except BlockingIOError:
             return True
         finally:
-            self.sock.settimeout(10)
+            self.sock.settimeout(20)
         return False
 
     def is_ended(self) -> bool:

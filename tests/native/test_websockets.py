@@ -82,7 +82,7 @@ def flood(wire: Wire, octets: bytes, *, most: int) -> int:
     sent = 0
     while sent < most and select.select([], [wire.sock], [], BLOCKED_AFTER)[1]:
         sent += wire.sock.send(octets[sent % len(octets) :])
-    wire.sock.settimeout(10)
+    wire.sock.settimeout(20)
     return sent
 
 

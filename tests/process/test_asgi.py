@@ -130,7 +130,7 @@ def test_idle_server_ends_at_once(
     server = start(APP, *loop, workers=2)
     os.kill(server.pid, number)
 
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
     assert server.log.count("the lifespan has ended") == 2
 
 
@@ -148,7 +148,7 @@ def test_what_runs_at_the_end_is_finished(
     response = wire.read_response()
 
     assert (response.status, response["Connection"]) == (200, "close")
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_what_does_not_end_is_cancelled_before_the_lifespan_ends(
@@ -161,7 +161,7 @@ def test_what_does_not_end_is_cancelled_before_the_lifespan_ends(
     os.kill(server.pid, signal.SIGTERM)
 
     assert wire.read_response().status == 503
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
     assert "the lifespan has ended" in server.log
 
 
@@ -174,7 +174,7 @@ def test_websockets_are_closed_with_1012_at_the_end(start: Start, loop: tuple[st
         with pytest.raises(Exception, match="1012"):
             socket.recv(5)
 
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_reload_keeps_connections_and_requests(
@@ -200,7 +200,7 @@ def test_threads_are_refused_with_what_to_do(start: Start) -> None:
     server = start(APP, "--threads", "2", workers=1, is_up=False)
 
     server.exit_code = 1
-    assert server.process.wait(10) == 1
+    assert server.process.wait(20) == 1
     assert "--threads is for applications that wait in threads" in server.log
 
 
@@ -213,7 +213,7 @@ def test_lifespan_that_fails_is_a_boot_failure(start: Start, tmp_path: Path) -> 
     server = start("failing:app", workers=2, cwd=tmp_path, is_up=False)
 
     server.exit_code = 3
-    assert server.process.wait(10) == 3
+    assert server.process.wait(20) == 3
     assert server.log.count("the application's start-up failed: no database") == 1
 
 

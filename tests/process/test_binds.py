@@ -15,7 +15,7 @@ from fix_wire import Wire, get
 def ask_unix(path: Path) -> bytes:
     """Return the body of an answer that came through *path*."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         sock.connect(str(path))
         sock.sendall(get())
         return Wire(sock).read_response().body

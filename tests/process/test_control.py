@@ -261,7 +261,7 @@ def test_stop_returns_when_the_server_has_ended(
         door.open()
 
         assert wire.read_response().status == 200
-        assert stop.communicate(timeout=10)[0] == b"stopped\n"
+        assert stop.communicate(timeout=20)[0] == b"stopped\n"
     assert server.wait_for_end() == 0
     assert not desk.socket.exists()
 
@@ -376,7 +376,7 @@ def test_client_that_reads_nothing_holds_nobody_up(
 ) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(desk.socket))
-        sock.settimeout(10)
+        sock.settimeout(20)
         with pytest.raises(OSError, match=r"Broken pipe|reset"):
             sock.sendall(b'{"command":"status"}\n' * 100_000)
 

@@ -33,5 +33,5 @@ def test_kills_under_load_cost_no_get_and_no_connection(
     assert set(outcomes) == {"answered"}, outcomes
     for wire in idle:
         assert wire.send(get()).read_response().status == 200
-    wait_until(lambda: len(server.master_fds()) <= server.fds_of_rest + len(idle), within=1.5)
+    wait_until(lambda: len(server.master_fds()) <= server.fds_of_rest + len(idle))
     assert resident(server.pid) - memory < 400 * 1024

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fix_cluster import Cluster, Gate, Start
+from fix_fds import open_fds
 from fix_processes import wait_until
 from fix_wire import Connect, get
 
@@ -50,11 +51,7 @@ def test_usr1_reopens_the_logs_of_all_processes(start: Start, tmp_path: Path) ->
 
 
 def _writers(server: Cluster, path: str) -> int:
-    def has(pid: int) -> bool:
-        folder = f"/proc/{pid}/fd"
-        return any(os.readlink(f"{folder}/{fd}") == path for fd in os.listdir(folder))
-
-    return sum(has(pid) for pid in (server.pid, *server.workers))
+    return sum(path in open_fds(pid).values() for pid in (server.pid, *server.workers))
 
 
 @pytest.mark.slow

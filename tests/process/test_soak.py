@@ -47,5 +47,5 @@ def test_a_long_time_with_all_sorts_of_clients_leaves_nothing_behind(
     outcomes = clients.stop()
 
     assert set(outcomes) == {"answered"}
-    wait_until(lambda: use(server)[0] <= fds, within=5)
+    wait_until(lambda: use(server)[0] <= fds)
     assert use(server)[1] - memory < 1024 * 1024

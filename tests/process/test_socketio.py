@@ -28,12 +28,12 @@ def test_client_talks_to_one_worker(serve: Serve, client: Any, transports: list[
     heard: Queue[str] = Queue()
     client.on("shouted", heard.put)
 
-    client.connect(f"http://{server.url}", transports=transports, auth="eve", wait_timeout=10)
-    answers = [client.call("shout", "hello", timeout=10) for _ in range(20)]
+    client.connect(f"http://{server.url}", transports=transports, auth="eve", wait_timeout=20)
+    answers = [client.call("shout", "hello", timeout=20) for _ in range(20)]
 
     assert {answer["length"] for answer in answers} == {5}
     assert len({answer["slot"] for answer in answers}) == 1
-    assert [heard.get(timeout=10) for _ in range(20)] == ["HELLO"] * 20
+    assert [heard.get(timeout=20) for _ in range(20)] == ["HELLO"] * 20
     client.disconnect()
 
 
@@ -41,4 +41,4 @@ def test_client_that_is_not_let_in_is_told(serve: Serve, client: Any) -> None:
     server = serve("socketio_site:app")
 
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(f"http://{server.url}", wait_timeout=10)
+        client.connect(f"http://{server.url}", wait_timeout=20)

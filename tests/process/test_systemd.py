@@ -35,7 +35,7 @@ class Manager:
         self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(10)
+        self._socket.settimeout(20)
 
     def hear(self) -> list[str]:
         """Return the lines of the next message."""
@@ -49,7 +49,7 @@ class Manager:
         except BlockingIOError:
             return True
         finally:
-            self._socket.settimeout(10)
+            self._socket.settimeout(20)
         return False
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ def _activate(start: Start, listener: socket.socket, path: Path, **env: str) -> 
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(path / "door"))
         door.listen()
-        door.settimeout(10)
+        door.settimeout(20)
         command = [sys.executable, "-c", ACTIVATE, str(path / "door")]
         server = start("process:app", "-w", "2", env={"A": "", **env}, command=command, is_up=False)
         visitor, _ = door.accept()

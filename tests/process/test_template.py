@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -92,18 +91,6 @@ def test_application_is_imported_once_and_workers_are_the_masters(start: Start, 
         "why": "",
         "rss": pytest.approx(3e7, rel=2),
     }
-
-
-@pytest.mark.slow
-def test_worker_is_back_long_before_its_import_could_be_done(start: Start, site: Site) -> None:
-    site.write("import time; time.sleep(3)")
-    cluster = start("noted:app", *site.options, workers=1, cwd=site.folder)
-
-    began = time.monotonic()
-    os.kill(cluster.worker_in(0), signal.SIGKILL)
-    assert cluster.ask()
-
-    assert time.monotonic() - began < 2  # 20 ms on a quiet machine
 
 
 def test_workers_draw_different_random_numbers(start: Start, site: Site) -> None:
