@@ -8,10 +8,10 @@ import shutil
 import sys
 from glob import glob
 from pathlib import Path
+from sysconfig import get_config_var, get_path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
-from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
 # No -march: a wheel runs on every machine of its kind. _GNU_SOURCE is empty so that a unit may say it too.
@@ -39,19 +39,26 @@ core = sorted(glob("ext/core/*.c"))
 bindings = sorted(glob("ext/bind/*.pyx"))
 
 
-class BuildCore(build_clib):
-    """Compiles ffcore, or says in one line why it can't."""
+def check_machine() -> None:
+    """Exit with what is missing, before Cython works and the compiler speaks."""
+    compiler = (os.environ.get("CC") or get_config_var("CC") or "cc").split()[0]
+    if not sys.platform.startswith("linux"):
+        sys.exit(f"fastfork needs Linux (epoll, SCM_RIGHTS, pidfd), and this is {sys.platform}")
+    if not shutil.which(compiler):
+        sys.exit(
+            f"fastfork is compiled here, and there is no C compiler ({compiler}): install one"
+            " (Debian: apt install gcc libc6-dev, Alpine: apk add gcc musl-dev), or name it by CC="
+        )
+    if not Path(get_path("include"), "Python.h").exists():
+        sys.exit(
+            f"fastfork is compiled here, and there is no {get_path('include')}/Python.h: install the headers"
+            " of this Python (Debian: apt install python3-dev)"
+        )
 
-    def run(self) -> None:
-        """Check the machine before the compiler speaks."""
-        compiler = os.environ.get("CC", "cc").split()[0]
-        if not sys.platform.startswith("linux"):
-            sys.exit("fastfork needs Linux (epoll, SCM_RIGHTS, pidfd)")
-        if not shutil.which(compiler) and not shutil.which("gcc"):
-            sys.exit(
-                "fastfork needs a C compiler: install gcc (Debian: apt install gcc python3-dev)"
-            )
-        super().run()
+
+# Whoever only wants to know the metadata, to lock dependencies for another machine, is let through.
+if {"build_clib", "build_ext", "build", "bdist_wheel", "editable_wheel"} & set(sys.argv):
+    check_machine()
 
 
 class BuildBindings(build_ext):
@@ -99,6 +106,6 @@ setup(
             "freethreading_compatible": True,
         },
     ),
-    cmdclass={"build_clib": BuildCore, "build_ext": BuildBindings},
+    cmdclass={"build_ext": BuildBindings},
     options={"build": {"build_base": f"build/{flavour}"}},
 )

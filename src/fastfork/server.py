@@ -60,8 +60,10 @@ def serve(
     refuse_threads()
     start = Start()
     start.enter(settings)
+    from fastfork.supervisor import pidfds
     from fastfork.worker.logs import Logs
 
+    pidfds.check()
     logs = Logs(settings)
     for note in notes:
         logs.error.info(note)

@@ -221,3 +221,38 @@ def test_too_few_open_files_are_one_line_that_says_how_many_are_needed(start: St
 
     assert server.wait_for_end() == 1
     assert "the hard limit of open files is 100, but 64 connections need 332" in server.log
+
+
+OLD_HEADERS = """
+import os, signal
+del os.pidfd_open, signal.pidfd_send_signal
+from fastfork.cli import main
+main()
+"""
+
+
+def test_a_python_built_against_old_headers_serves_and_replaces_workers(start: Start) -> None:
+    server = start(workers=2, command=[sys.executable, "-c", OLD_HEADERS])
+
+    server.replace(0)
+    assert server.ask()
+
+
+OLD_KERNEL = """
+import errno, os
+def pidfd_open(pid):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+os.pidfd_open = pidfd_open
+from fastfork.cli import main
+main()
+"""
+
+
+def test_an_old_kernel_is_one_line_that_says_what_is_needed(start: Start) -> None:
+    server = start(command=[sys.executable, "-c", OLD_KERNEL], is_up=False)
+    server.exit_code = 1
+
+    assert server.wait_for_end() == 1
+    assert re.fullmatch(
+        r"Error: Linux \S+ is too old: fastfork needs 5\.3 or newer.*\n", server.log
+    )

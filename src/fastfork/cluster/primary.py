@@ -23,6 +23,7 @@ from fastfork.cluster.workers import Process, Worker
 from fastfork.errors import ClusterStopping, FastforkError, StartError
 from fastfork.server import refuse_threads
 from fastfork.slot import worker_slot
+from fastfork.supervisor import pidfds
 from fastfork.supervisor.signals import Intent, SignalInbox, handlers_restored, intent_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Primary(Emitter):
         options = self.options
         settings = options.settings(dispatch=dispatch)
         if self._core is None:
+            pidfds.check()
             self._core = Core(settings)
         core = self._core
         if core.is_closing:

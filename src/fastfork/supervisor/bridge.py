@@ -15,7 +15,7 @@ from fastfork.log import without_password
 from fastfork.metrics.snapshot import BrokerView
 from fastfork.supervisor.restart import Backoff
 from fastfork.supervisor.signals import hold_back, let_through
-from fastfork.supervisor.spawn import chance
+from fastfork.supervisor.spawn import chance, open_pidfd
 from fastfork.worker.bridge import BridgeJob, be_bridge
 from fastfork.worker.identity import identity_of
 
@@ -113,7 +113,7 @@ class Bridge:
             if pid == 0:
                 be_bridge(job)
             self._pid = pid
-            self._pidfd = os.pidfd_open(pid)
+            self._pidfd = open_pidfd(pid)
         except OSError:
             self._post.leave_bridge()
             os.close(self._sight)

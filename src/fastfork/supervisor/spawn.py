@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastfork._native import cells
 from fastfork.errors import AppImportError, AppNotFound, FastforkError, StartError
+from fastfork.supervisor import pidfds
 from fastfork.supervisor.retirement import Term
 from fastfork.supervisor.signals import hold_back, let_through
 from fastfork.worker.main import READY, be_worker
@@ -83,7 +84,7 @@ class Worker:
         """
         if self.pidfd >= 0:
             self.is_killed = self.is_killed or number == signal.SIGKILL
-            signal.pidfd_send_signal(self.pidfd, number)
+            pidfds.send_signal(self.pidfd, number)
 
 
 def refusal_of(said: bytes) -> FastforkError | None:
@@ -128,7 +129,7 @@ def spawn(job: Job, place: Place) -> Worker:
 def open_pidfd(pid: int) -> int:
     """Return a pidfd of a child; raise OSError, with the child gone, if there can be none."""
     try:
-        return os.pidfd_open(pid)
+        return pidfds.of(pid)
     except OSError:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
