@@ -12,7 +12,8 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-ended: list[list[int]] = []
+ended: dict[int, list[int]] = {}
+"""The code and the octets of each WebSocket that is over, by the port of its client."""
 wake = asyncio.Event()
 
 
@@ -22,7 +23,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         await answer(scope["path"], send)
     elif scope["type"] == "websocket":
         assert (await receive())["type"] == "websocket.connect"
-        await converse(scope["path"], receive, send)
+        await converse(scope, receive, send)
 
 
 async def answer(path: str, send: Send) -> None:
@@ -36,8 +37,9 @@ async def answer(path: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
-async def converse(path: str, receive: Receive, send: Send) -> None:
+async def converse(scope: Message, receive: Receive, send: Send) -> None:
     """Refuse, or give back what comes; who is deaf reads only when it is woken, and says nothing."""
+    path = scope["path"]
     if path == "/refuse":
         await send({"type": "websocket.close"})
     elif path == "/answer":
@@ -55,4 +57,4 @@ async def converse(path: str, receive: Receive, send: Send) -> None:
             if path == "/echo":
                 with suppress(OSError):  # it has left, which is the next to be received
                     await send({**message, "type": "websocket.send"})
-        ended.append([message["code"], octets])
+        ended[scope["client"][1]] = [message["code"], octets]

@@ -57,10 +57,10 @@ def status(server: Server, path: str = "/") -> dict[str, Any]:
     return found
 
 
-def ends(server: Server) -> list[list[int]]:
-    """Return the code and the octets of each WebSocket that the application has seen end."""
-    found: list[list[int]] = status(server)["ended"]
-    return found
+def end_of(wire: Wire, server: Server) -> Callable[[], list[int] | None]:
+    """Return what tells the code and the octets of a WebSocket when the application has seen its end."""
+    port = str(wire.sock.getsockname()[1])
+    return lambda: status(server)["ended"].get(port)
 
 
 def rest_of(wire: Wire) -> tuple[list[tuple[int, bytes]], int]:
@@ -101,8 +101,9 @@ def test_flood_waits_outside_and_others_are_served(
 ) -> None:
     status(server, "/sleep")
     (worker,) = server.workers
-    before, so_far = resident(worker), len(ends(server))
+    before = resident(worker)
     wire = opened(connect(server), path)
+    end = end_of(wire, server)
 
     sent = flood(wire, octets, most=64 * MEGABYTE)
 
@@ -110,7 +111,7 @@ def test_flood_waits_outside_and_others_are_served(
     assert resident(worker) - before < 12 * MEGABYTE
     assert status(server, "/wake")
     reset(wire)
-    wait_until(lambda: len(ends(server)) > so_far)
+    assert wait_until(end)
 
 
 def test_what_waited_is_read_when_the_application_does(server: Server, connect: Connect) -> None:
@@ -124,7 +125,7 @@ def test_what_waited_is_read_when_the_application_does(server: Server, connect: 
     wire.send(octets[sent % len(octets) :], close(1000))
     assert rest_of(wire) == ([], 1000)
     frames = sent // len(octets) + 1
-    wait_until(lambda: [1000, frames * 60_000] in ends(server))
+    assert wait_until(end_of(wire, server)) == [1000, frames * 60_000]
 
 
 def test_client_that_never_pongs_is_given_up(serve: Serve, connect: Connect) -> None:
@@ -132,7 +133,7 @@ def test_client_that_never_pongs_is_given_up(serve: Serve, connect: Connect) -> 
     wire = opened(connect(server))
 
     assert rest_of(wire) == ([(PING, b"")], 1011)
-    assert ends(server) == [[1011, 0]]
+    assert wait_until(end_of(wire, server)) == [1011, 0]
 
 
 def test_frame_that_announces_a_gigabyte_is_refused_at_once(
@@ -146,7 +147,7 @@ def test_frame_that_announces_a_gigabyte_is_refused_at_once(
 
     assert rest_of(wire) == ([], 1009)
     assert resident(worker) - before < MEGABYTE
-    wait_until(lambda: ends(server)[-1] == [1009, 0])
+    assert wait_until(end_of(wire, server)) == [1009, 0]
 
 
 @pytest.mark.parametrize(
@@ -163,11 +164,12 @@ def test_frame_that_announces_a_gigabyte_is_refused_at_once(
 def test_application_is_told_how_the_client_went(
     server: Server, connect: Connect, leave: Callable[[Wire], None], code: int
 ) -> None:
-    so_far = len(ends(server))
+    wire = opened(connect(server))
+    end = end_of(wire, server)
 
-    leave(opened(connect(server)))
+    leave(wire)
 
-    wait_until(lambda: ends(server)[so_far:] == [[code, 0]])
+    assert wait_until(end) == [code, 0]
 
 
 def test_fragments_are_one_message_with_pings_between(server: Server, connect: Connect) -> None:
@@ -199,14 +201,13 @@ WRONG = {
 def test_what_is_wrong_ends_with_its_code(
     server: Server, connect: Connect, octets: bytes, code: int
 ) -> None:
-    so_far = len(ends(server))
     wire = opened(connect(server)).send(frame(TEXT, b"fine"))
     assert frames_of(wire.read(6)) == [(TEXT, b"fine")]
 
     wire.send(octets)
 
     assert rest_of(wire) == ([], code)
-    wait_until(lambda: ends(server)[so_far:] == [[code, 4]])
+    assert wait_until(end_of(wire, server)) == [code, 4]
 
 
 REFUSED = {
