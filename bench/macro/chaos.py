@@ -1,7 +1,8 @@
 """Is a request lost, doubled or answered with another's body while workers die? Exit code 1 says yes.
 
 Closed loop: clients ask numbered requests, half of them on new connections, and each body must bear its
-number. Meanwhile random workers are killed, segfaulted, or stopped for 50 ms.
+number. Meanwhile random workers are killed, segfaulted, or stopped for 50 ms. What runs in a worker that
+faults is suspected, and refused at the second time; here it is innocent, so faults are kept apart.
 
 get    every request is answered, each with its own body
 post   at most the running one of each death gets 502; a file of the application shows what ran how often
@@ -36,6 +37,8 @@ HARMS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP)
 STOPPED = 0.05
 PAUSE = 0.05
 """Seconds between two harms, in the mean."""
+APART = 0.25
+"""Seconds between two faults: what ran at the first has long been answered at the second."""
 GRACE_BYTES = 1 << 20
 """What the master's memory may differ by: the allocator's granularity, not a leak."""
 
@@ -122,11 +125,14 @@ def harm_workers(master: int, *, kills: int, chance: random.Random) -> Counter[s
     """Harm random workers until *kills* of them have died, or none come back; return what was done."""
     done: Counter[str] = Counter()
     deadline = time.monotonic() + 10 + kills
+    faulted = 0.0
     while deaths(done) < kills and time.monotonic() < deadline:
         time.sleep(min(4 * PAUSE, chance.expovariate(1 / PAUSE)))
         if not (workers := tree.workers(master)):
             continue
         pid, harm = chance.choice(workers), chance.choice(HARMS)
+        if harm == signal.SIGSEGV and time.monotonic() - faulted < APART:
+            harm = signal.SIGKILL
         try:
             os.kill(pid, harm)
             if harm == signal.SIGSTOP:
@@ -134,6 +140,8 @@ def harm_workers(master: int, *, kills: int, chance: random.Random) -> Counter[s
                 os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
             continue  # it has just died
+        if harm == signal.SIGSEGV:
+            faulted = time.monotonic()
         done[harm.name] += 1
     return done
 

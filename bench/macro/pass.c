@@ -71,7 +71,7 @@ static void recover(void)
     s->lane[0] = NULL;
     uint64_t looks = atomic_load(&s->d->page->looks);
     int64_t began_us = ff_clock_us();
-    ff_recovery_run(s->d, &(uint16_t){0}, 1);
+    ff_recovery_run(s->d, &(uint16_t){0}, 1, false);
     int passes = (int)(atomic_load(&s->d->page->looks) - looks) + 1;
     tell("recover*", (ff_clock_us() - began_us) / passes, passes);
     close_all(s);

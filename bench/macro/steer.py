@@ -2,7 +2,7 @@
 
 Clients ask on new and on kept connections without pause. Beside them, at random: `reload`, `scale`,
 `restart` of one or all, SIGKILL of a worker, `dump`; workers retire after some thousand requests; status,
-/metrics and /readyz are polled all the time. No GET may fail (one that met two deaths is answered 502, by
+/metrics and /readyz are polled all the time. No GET may fail (one that met four deaths is answered 502, by
 design), and no command.
 """
 

@@ -127,4 +127,4 @@ cdef extern from "dealer.h" nogil:
 
 
 cdef extern from "recovery.h" nogil:
-    int ff_recovery_run(ff_dispatcher *d, const uint16_t *lanes, size_t n)
+    int ff_recovery_run(ff_dispatcher *d, const uint16_t *lanes, size_t n, bint by_itself)

@@ -224,7 +224,7 @@ cdef class Dispatcher:
         cdef ff_dispatcher *core = self.open_core()
         return [i for i in range(<int>core.lanes) if core.lane[i].is_timed_out]
 
-    def recover(self, lanes):
+    def recover(self, lanes, *, by_itself):
         cdef uint16_t numbers[LANES_MAX]
         cdef size_t n = len(lanes)
         if n > LANES_MAX:
@@ -232,7 +232,7 @@ cdef class Dispatcher:
         for i, lane in enumerate(lanes):
             numbers[i] = self.checked(lane)
         ff_hub_leave(self.core.hub, numbers[0])
-        return ff_recovery_run(self.core, numbers, n)
+        return ff_recovery_run(self.core, numbers, n, by_itself)
 
     def rescued(self):
         cdef ff_dispatcher *core = self.open_core()

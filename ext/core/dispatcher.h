@@ -120,9 +120,9 @@ struct ff_dispatcher {
     uint32_t suspect;
     uint16_t suspect_lane, kept_slot;
     int64_t suspect_since_ms;
-    bool died_alone; /* at the last recovery one request ran at most */
-    bool may_replay; /* requests of dead workers are dealt again */
-    size_t rescues;  /* at the last recovery; only the first are told of */
+    bool is_to_blame; /* may what ran have caused the last death? */
+    bool may_replay;  /* requests of dead workers are dealt again */
+    size_t rescues;   /* at the last recovery; only the first are told of */
     struct ff_rescued rescued[FF_RESCUED_MAX];
 };
 

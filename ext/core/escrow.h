@@ -32,7 +32,7 @@ struct ff_escrow_entry {
     char *bytes; /* what another lane had read, to be dealt with the connection; NULL: nothing */
     uint64_t bytes_rx; /* rx of the base that they stand behind */
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
-    uint8_t deaths, deaths_alone; /* of workers in that request; those where nothing else ran */
+    uint8_t deaths, blamed; /* of workers in that request; those that it may be to blame for */
     uint32_t bytes_len;
     uint8_t moves;   /* how often lanes that live lost it with those octets */
     bool is_watched; /* the master's poller knows the descriptor */

@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-/* A request that dies with others again and again is refused, too: who was to blame stays unknown.
- */
-enum { DEATHS_MAX = 3 };
-
 /* Did the request that runs at `lane` take too long? One that ended before the kill is not the one
  * that came after it. */
 static bool has_timed_out(const struct ff_dispatcher *d, uint16_t lane)
@@ -44,7 +40,7 @@ static void suspect(struct ff_dispatcher *d, uint32_t id, const struct ff_base *
     struct ff_escrow_entry *entry = &d->escrow.entry[id];
     entry->replayed = base->rx + 1;
     entry->deaths++;
-    entry->deaths_alone = (uint8_t)(entry->deaths_alone + d->died_alone);
+    entry->blamed = (uint8_t)(entry->blamed + d->is_to_blame);
     if (d->at_once == 0 && ff_dealer_has_company(d))
         ff_escrow_move(&d->escrow, id, FF_LIST_SUSPECT, d->now_ms);
     else
@@ -63,8 +59,8 @@ static int rescue_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
     const struct ff_base *holds;
     ff_rescue_ask(entry->fd, line, &facts);
     if (entry->replayed != facts.base.rx + 1)
-        entry->deaths = entry->deaths_alone = 0;
-    facts.is_replayed = (d->died_alone && entry->deaths_alone > 0) || entry->deaths >= DEATHS_MAX;
+        entry->deaths = entry->blamed = 0;
+    facts.is_poison = ff_rescue_is_poison(entry->deaths, entry->blamed, d->is_to_blame);
     enum ff_rescue rescue = ff_rescue_decide(&facts, &holds);
     bool was_running = holds == &facts.base && facts.progress & FF_PROGRESS_BEGUN;
     if (rescue == FF_RESCUE_REPLAY && !ff_salvage_keep(d, id, lane, holds, facts.received))
@@ -158,11 +154,11 @@ static bool ran_one_at_most(const struct ff_dispatcher *d, const uint16_t *lanes
     return running <= 1;
 }
 
-int ff_recovery_run(struct ff_dispatcher *d, const uint16_t *lanes, size_t n)
+int ff_recovery_run(struct ff_dispatcher *d, const uint16_t *lanes, size_t n, bool by_itself)
 {
     int lost = 0, ready[FF_POLLER_BATCH];
     d->rescues = 0;
-    d->died_alone = ran_one_at_most(d, lanes, n);
+    d->is_to_blame = by_itself && ran_one_at_most(d, lanes, n);
     for (size_t i = 0; i < n; i++)
         ff_dispatcher_rest(d, lanes[i]);
     for (size_t i = 0; i < n; i++) {

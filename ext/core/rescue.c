@@ -31,9 +31,14 @@ enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struc
         return FF_RESCUE_PARK;
     bool is_begun = facts->progress & FF_PROGRESS_BEGUN;
     if (is_begun &&
-        (facts->progress & FF_PROGRESS_UNSAFE || !facts->may_replay || facts->is_replayed))
+        (facts->progress & FF_PROGRESS_UNSAFE || !facts->may_replay || facts->is_poison))
         return FF_RESCUE_REFUSE;
     return FF_RESCUE_REPLAY;
+}
+
+bool ff_rescue_is_poison(unsigned deaths, unsigned blamed, bool is_to_blame)
+{
+    return (is_to_blame && blamed > 0) || deaths >= FF_DEATHS_MAX;
 }
 
 static bool info_of(int fd, struct tcp_info *info)

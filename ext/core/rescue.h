@@ -20,9 +20,11 @@ enum ff_rescue {
     FF_RESCUE_END     /* the last answer is out: only the close was missing */
 };
 
+enum { FF_DEATHS_MAX = 3 };
+
 struct ff_rescue_facts {
     bool is_known;             /* the kernel could tell: an open TCP connection */
-    bool is_replayed;          /* it was dealt again after deaths, and may not be once more */
+    bool is_poison;            /* it has met too many deaths to be dealt again */
     bool may_replay;           /* replay is not off */
     uint64_t progress;         /* the word of progress.h */
     struct ff_base base, next; /* the base that holds, and the planned one */
@@ -32,6 +34,12 @@ struct ff_rescue_facts {
 /* What to do, and which base holds from now on (`facts->base` or `facts->next`); with REPLAY the
  * octets `holds->rx` .. `facts->received` must be at hand, else REFUSE. */
 enum ff_rescue ff_rescue_decide(const struct ff_rescue_facts *facts, const struct ff_base **holds);
+
+/* Is a request given up at a death that it may be to blame for (`is_to_blame`: it ran alone, and
+ * nobody outside ended the worker), after `deaths` earlier ones, `blamed` of which it may be to
+ * blame for? At the second of those; of others, which say nothing of it, only FF_DEATHS_MAX are
+ * borne. */
+bool ff_rescue_is_poison(unsigned deaths, unsigned blamed, bool is_to_blame);
 
 /* Fills what is known of the connection: `received` and `sent`, from the kernel if it is TCP. Of a
  * unix socket only what the worker told, and only if it was neither reading nor sending. */

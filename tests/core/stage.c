@@ -83,7 +83,7 @@ int stage_kill(struct stage *s, int lane)
     ff_lane_free(s->lane[lane]);
     s->lane[lane] = NULL;
     s->held[lane] = NULL;
-    return ff_recovery_run(s->d, &(uint16_t){(uint16_t)lane}, 1);
+    return ff_recovery_run(s->d, &(uint16_t){(uint16_t)lane}, 1, !s->is_from_outside);
 }
 
 static void answer(struct stage *s, int i, struct ff_conn *c)

@@ -21,7 +21,8 @@ struct stage {
     int64_t wait_ms[FF_DEADLINE_CLASSES];
     enum ff_proxy_mode proxy; /* for lanes that sit down from now on; nobody is believed at first */
     struct ff_networks relays;
-    uint32_t at_once; /* for lanes that sit down from now on */
+    uint32_t at_once;     /* for lanes that sit down from now on */
+    bool is_from_outside; /* what ends workers from now on; else their own doing */
 };
 
 /* Opens the dispatcher for `conns` connections and `lanes` ready lanes, each in a slot of its own.

@@ -18,7 +18,7 @@ TEST(the_decision_follows_from_what_was_read_written_and_planned)
     static const struct {
         const char *what;
         uint64_t progress, received, sent; /* the base stands at 1000 and 500, the next at 1100 */
-        bool is_replayed, may_replay;
+        bool is_poison, may_replay;
         enum ff_rescue rescue;
         bool is_next;
     } table[] = {
@@ -26,7 +26,7 @@ TEST(the_decision_follows_from_what_was_read_written_and_planned)
         {"half a head", 0, 1040, 500, 0, 1, FF_RESCUE_REPLAY, 0},
         {"half a head, replay off", 0, 1040, 500, 0, 0, FF_RESCUE_REPLAY, 0},
         {"a safe request runs", B, 1100, 500, 0, 1, FF_RESCUE_REPLAY, 0},
-        {"it ran before", B, 1100, 500, 1, 1, FF_RESCUE_REFUSE, 0},
+        {"it is poison", B, 1100, 500, 1, 1, FF_RESCUE_REFUSE, 0},
         {"replay is off", B, 1100, 500, 0, 0, FF_RESCUE_REFUSE, 0},
         {"an unsafe request runs", B | U, 1100, 500, 0, 1, FF_RESCUE_REFUSE, 0},
         {"an answer is planned, not sent", B | PLAN(80), 1100, 500, 0, 1, FF_RESCUE_REPLAY, 0},
@@ -43,7 +43,7 @@ TEST(the_decision_follows_from_what_was_read_written_and_planned)
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         struct ff_rescue_facts facts = {.is_known = true,
-                                        .is_replayed = table[i].is_replayed,
+                                        .is_poison = table[i].is_poison,
                                         .may_replay = table[i].may_replay,
                                         .progress = table[i].progress,
                                         .base = {.rx = 1000, .tx = 500},
@@ -60,6 +60,51 @@ TEST(the_decision_follows_from_what_was_read_written_and_planned)
         facts.is_known = false;
         CHECK(ff_rescue_decide(&facts, &holds) == FF_RESCUE_CUT);
     }
+}
+
+TEST(the_second_death_that_a_request_may_be_to_blame_for_is_its_last_one)
+{
+    static const struct {
+        const char *what;
+        unsigned deaths, blamed; /* before */
+        bool is_to_blame, is_poison;
+    } table[] = {
+        {"the first death, of its own doing perhaps", 0, 0, 1, 0},
+        {"the second one", 1, 1, 1, 1},
+        {"the first, from outside or in company", 0, 0, 0, 0},
+        {"its own after one from outside", 1, 0, 1, 0},
+        {"from outside after its own", 1, 1, 0, 0},
+        {"its own, one from outside, its own", 2, 1, 1, 1},
+        {"the third from outside", 2, 0, 0, 0},
+        {"the fourth: it costs too much, whoever it is", 3, 0, 0, 1},
+        {"the fourth, and the first of its own", 3, 0, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        bool is_poison =
+            ff_rescue_is_poison(table[i].deaths, table[i].blamed, table[i].is_to_blame);
+        if (is_poison != table[i].is_poison)
+            fprintf(stderr, "%s: %d\n", table[i].what, is_poison);
+        CHECK(is_poison == table[i].is_poison);
+    }
+}
+
+TEST(a_get_whose_workers_are_killed_from_outside_is_run_again_three_times)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    s->is_from_outside = true;
+    stage_send(client, GET("/hold"));
+    for (int deaths = 0; deaths < 3; deaths++) {
+        stage_run(s);
+        CHECK(s->held[0] && stage_kill(s, 0) == 0);
+        stage_sit(s, 0);
+    }
+    stage_run(s);
+    CHECK(s->held[0] && stage_kill(s, 0) == 1);
+    stage_sit(s, 0);
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 502 "));
+    close(client);
+    stage_close(s);
 }
 
 TEST(a_get_that_killed_nobody_but_was_running_is_answered_by_another)
@@ -337,7 +382,7 @@ static void kill_pair(struct stage *s, int first)
         s->lane[i] = NULL;
         s->held[i] = NULL;
     }
-    ff_recovery_run(s->d, (uint16_t[]){(uint16_t)first, (uint16_t)(first + 1)}, 2);
+    ff_recovery_run(s->d, (uint16_t[]){(uint16_t)first, (uint16_t)(first + 1)}, 2, true);
 }
 
 /* Which of the lanes `first` and the next has a request; -1: none, 4: both. */

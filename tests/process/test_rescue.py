@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -146,20 +147,27 @@ def test_a_request_larger_than_what_is_kept_is_answered_502(
     wait_for_word(server, "a request", "answered 502")  # its first line is gone as well
 
 
-def test_a_request_that_kills_two_workers_is_answered_502(start: Start, connect: Connect) -> None:
-    server = start(workers=2)
+@pytest.mark.parametrize(
+    ("death", "runs"),
+    [
+        pytest.param("signal=11", 2, id="by itself"),
+        pytest.param("signal=9", 4, id="as if from outside"),
+    ],
+)
+def test_a_request_that_kills_workers_is_answered_502(
+    start: Start, connect: Connect, death: str, runs: int
+) -> None:
+    server = start(workers=2, command=EAGER)
     others = [connect(server).send(get()) for _ in range(6)]
     for wire in others:
         wire.read_response()
 
-    poison = connect(server).send(get("/die?signal=9"))
+    poison = connect(server).send(get(f"/die?{death}"))
 
     assert poison.read_response().status == 502
-    line = "died in GET /die?signal=9 HTTP/1.1: "
-    wait_until(lambda: server.log.count(") died: SIGKILL") == 2)
-    assert server.log.index(f"{line}another one runs it again") < server.log.index(
-        f"{line}answered 502"
-    )
+    wait_until(lambda: server.log.count(") died: SIG") == runs)
+    told = re.findall(rf"died in GET /die\?{death} HTTP/1.1: (.*)", server.log)
+    assert told == ["another one runs it again"] * (runs - 1) + ["answered 502"]
     assert all(wire.send(get()).read_response().status == 200 for wire in others)
 
 

@@ -121,11 +121,12 @@ class Dispatcher:
         The request is then answered 504 and not run again.
         """
 
-    def recover(self, lanes: Sequence[int]) -> int:
+    def recover(self, lanes: Sequence[int], *, by_itself: bool) -> int:
         """Put what the dead worker of *lanes* held where it belongs; return how many requests were lost.
 
         Queued and idle connections go to other lanes. A request that was inside the application is run
-        again by another lane if it may be, else answered 502; a begun answer is cut.
+        again by another lane if it may be, else answered 502; a begun answer is cut. One that ran alone may
+        be to blame if the worker ended *by_itself*, not by a signal from outside.
         The lanes may then be leased to the next process (`seat`, fork, `ready`).
         """
 

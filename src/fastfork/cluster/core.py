@@ -21,6 +21,7 @@ from fastfork.supervisor import words
 from fastfork.supervisor.adapt import adapt
 from fastfork.supervisor.binds import UnixBind, parse_bind
 from fastfork.supervisor.cores import count_usable_cores
+from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.spawn import spawn
@@ -80,6 +81,7 @@ class Core:
             )
             self._acts[MAIL] = self._read_mail
             self._timeouts = TimeOuts(self._dispatcher, graceful_timeout=settings.graceful_timeout)
+            self._ends = Ends()
             self._open = stack.pop_all()
 
     def close(self) -> None:
@@ -96,7 +98,7 @@ class Core:
         try:
             return self._fork(slot, lanes, program, settings)
         except OSError:
-            self._give_back(lanes)
+            self._give_back(lanes, by_itself=False)
             raise
 
     def _fork(
@@ -152,7 +154,7 @@ class Core:
         self.unwatch(process.pidfd)
         self._read_mail()
         status = process.bury()
-        self._give_back(process.lanes)
+        self._give_back(process.lanes, by_itself=self._ends.of(process, status).is_by_itself)
         for done, request, is_timed_out in self._dispatcher.rescued():
             shown = escape(request) or "a request"
             told = (
@@ -163,8 +165,8 @@ class Core:
             self._logs.error.warning(f"worker {worker.id} {told}")
         return status
 
-    def _give_back(self, lanes: tuple[int, ...]) -> None:
-        self._dispatcher.recover(lanes)
+    def _give_back(self, lanes: tuple[int, ...], *, by_itself: bool) -> None:
+        self._dispatcher.recover(lanes, by_itself=by_itself)
         for lane in lanes:
             self._dispatcher.release(lane)
 

@@ -377,7 +377,8 @@ class Staff:
         elif worker is slot.worker:
             slot.worker = None
         self.reap_strangers()  # they may have stood behind it
-        lost = self._dispatcher.recover(worker.lanes)
+        end = self._ends.of(worker, status)
+        lost = self._dispatcher.recover(worker.lanes, by_itself=end.is_by_itself)
         for done, request, is_timed_out in self._dispatcher.rescued():
             shown = escape(request) or "a request"
             if is_timed_out:
@@ -388,15 +389,15 @@ class Staff:
         if self.refusal is not None:
             return
         if self.is_stopping or self.scaling.has_left(slot, worker):
-            slot.log_end(self._log, worker, self._ends.told(worker, status, lost))
+            slot.log_end(self._log, worker, end.told(lost))
         elif not self.is_open:
             self._refuse(slot, worker, status)
         elif handover and handover.ends_with(slot, worker):
             if handover in self.reliefs.handovers:
                 self.reliefs.handovers.remove(handover)
-            self.reliefs.finish(handover, worker, told=self._ends.failure(worker, status, lost))
+            self.reliefs.finish(handover, worker, told=self._ends.failure(worker, end, lost))
         else:
-            failure = self._ends.failure(worker, status, lost)
+            failure = self._ends.failure(worker, end, lost)
             if worker.is_ready or not self.scaling.has_failed(slot, failure):
                 self._replace(slot, worker, failure, status=status)
 
