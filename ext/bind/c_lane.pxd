@@ -20,6 +20,13 @@ cdef extern from "page.h" nogil:
         uint64_t lines_lost
 
 
+cdef extern from "spool.h" nogil:
+    struct ff_spool:
+        pass
+
+    uint64_t ff_spool_len(const ff_spool *s)
+
+
 cdef extern from "conn.h" nogil:
     enum:
         FF_WAIT_HEAD
@@ -35,6 +42,7 @@ cdef extern from "conn.h" nogil:
         ff_http_response response
         ff_http_forwarded forwarded
         size_t body_at, body_len
+        ff_spool content
         c_bool is_begun, is_tunnel
         int64_t began_us
         uint32_t waited_us
@@ -56,6 +64,8 @@ cdef extern from "conn.h" nogil:
         ff_http_limits http
         ff_http_body_limits body
         size_t body_buffer, chunked_buffer
+        uint64_t spool
+        const char *spool_dir
         uint32_t requests, rate
 
 
@@ -88,6 +98,7 @@ cdef extern from "lane.h" nogil:
         int poller
         int wake[2]
         uint32_t running, busy
+        int spool_trouble
         ff_conn *again
 
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)

@@ -1,6 +1,9 @@
 """The worker's side of the core; lane.pyi says what each name does."""
 
+import os
+
 from cpython cimport array
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.errno cimport errno
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
@@ -42,7 +45,7 @@ PROXIES = ("off", "v1", "v2", "auto")
 
 cdef class Lane:
     cdef ff_lane *core
-    cdef object seat, relays, trusted  # keep what the lane borrows
+    cdef object seat, relays, trusted, spool_dir  # keep what the lane borrows
 
     def __init__(
         self,
@@ -57,6 +60,8 @@ cdef class Lane:
         relays,
         trusted,
         size_t body_buffer,
+        unsigned long long spool=0,
+        str spool_dir="/tmp",
         unsigned long long max_body=0,
         unsigned int limit_overhead=16384,
         unsigned int limit_requests=0,
@@ -82,6 +87,9 @@ cdef class Lane:
         config.limits.body_buffer = body_buffer
         # On a loop nobody's place is taken by who reads a body as it comes.
         config.limits.chunked_buffer = 0 if at_once else body_buffer
+        self.spool_dir = os.fsencode(spool_dir)
+        config.limits.spool = 0 if at_once else spool
+        config.limits.spool_dir = PyBytes_AS_STRING(self.spool_dir)
         config.limits.body.content = max_body
         config.limits.body.overhead = limit_overhead
         config.limits.requests = limit_requests

@@ -4,6 +4,8 @@ One request is one `Exchange`. The head that the application gives is rendered a
 that mistakes are raised where they are made; it moves into the output with the body's first octet.
 """
 
+import os
+
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
@@ -388,6 +390,17 @@ cdef class Gateway:
             self.on_error(f"{line_of(environ)}: the application failed", error)
         return 500
 
+    cdef int tell_trouble(self) except -1:
+        """Say why a request that never began to run was refused."""
+        reason = os.strerror(-self.lane.spool_trouble)
+        where = os.fsdecode(self.lane.config.limits.spool_dir)
+        self.lane.spool_trouble = 0
+        self.on_error(
+            f"the body of a request can't be kept in {where}: {reason}; it was refused (see --spool-dir)",
+            None,
+        )
+        return 0
+
     cdef object close(self, result, dict environ):
         """Call the result's close(); return what it raised to end the worker."""
         try:
@@ -434,6 +447,8 @@ def serve(
     while r != -ESHUTDOWN:
         while ff_lane_next(core, &conn) > 0:
             gateway.run(conn)
+        if core.spool_trouble < 0:
+            gateway.tell_trouble()
         PyErr_CheckSignals()
         if access_log is not None:
             access_log.flush()

@@ -4,12 +4,13 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16384, ROOM_MIN = 1024 };
+enum { READ_SIZE = 16384, ROOM_MIN = 1024, SPOOL_MIN = 16384, REFILL_MAX = 65536 };
 
 bool ff_conn_leaves_block(const struct ff_conn *c)
 {
@@ -58,28 +59,88 @@ bool ff_conn_has_whole_body(const struct ff_conn *c)
     return ff_http_body_is_complete(&c->work->framing);
 }
 
-/* The head is whole. Does its body fit into memory, or must the application run while it comes? */
-static int advance_body(struct ff_conn *c, const struct ff_conn_limits *limits)
+/* Moves the content that is in memory to the file. FF_HTTP_DONE, or the status to refuse with. */
+static int spool(struct ff_conn *c, const struct ff_conn_limits *limits, int *trouble)
 {
     struct ff_work *w = c->work;
-    if (raw_octets(w) > 0 || ff_conn_has_whole_body(c)) {
-        int verdict = ff_conn_decode(c);
-        if (verdict != FF_HTTP_MORE) {
-            c->phase = FF_PHASE_RUN;
-            return verdict;
-        }
+    size_t rest = raw_octets(w);
+    /* what the lane's block holds stays there, whole, as long as it is said to hold it */
+    int r = ff_buffer_own(&w->in);
+    char *body = ff_buffer_head(&w->in) + w->body_at;
+    if (r == 0)
+        r = ff_spool_append(&w->content, limits->spool_dir, body, w->body_len);
+    if (r < 0) {
+        *trouble = r;
+        return r == -ENOSPC || r == -EDQUOT || r == -EFBIG ? 507 : 503;
     }
-    bool is_too_large = w->request.chunked ? w->body_len >= limits->chunked_buffer
-                                           : w->request.length > limits->body_buffer;
-    c->phase = is_too_large ? FF_PHASE_RUN : FF_PHASE_BODY;
-    return is_too_large ? FF_HTTP_DONE : FF_HTTP_MORE;
+    memmove(body, body + w->body_len, rest);
+    w->in.end -= w->body_len;
+    w->body_len = 0;
+    return FF_HTTP_DONE;
 }
 
-int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits)
+/* Where does the rest of a body go, of which not all is there? */
+static enum {
+    TO_MEMORY,
+    TO_FILE,
+    TO_APPLICATION
+} way_of(const struct ff_work *w, const struct ff_conn_limits *limits)
+{
+    if (w->request.chunked) /* its length is not known: this is what has come of it */
+        return w->framing.decoded < limits->chunked_buffer ? TO_MEMORY
+               : w->framing.decoded < limits->spool        ? TO_FILE
+                                                           : TO_APPLICATION;
+    return w->request.length <= limits->body_buffer ? TO_MEMORY
+           : w->request.length <= limits->spool     ? TO_FILE
+                                                    : TO_APPLICATION;
+}
+
+/* The head is whole: goes on with its body, until the application can run. */
+static int advance_body(struct ff_conn *c, const struct ff_conn_limits *limits, int *trouble)
+{
+    struct ff_work *w = c->work;
+    int verdict = FF_HTTP_MORE, way = TO_MEMORY;
+    if (raw_octets(w) > 0 || ff_conn_has_whole_body(c))
+        verdict = ff_conn_decode(c);
+    if (verdict == FF_HTTP_MORE)
+        way = way_of(w, limits);
+    /* in order: when there is a file, all that the application finds at first is there */
+    bool is_due = w->content.is_open ? verdict == FF_HTTP_DONE || way == TO_APPLICATION : false;
+    if (is_due || (way == TO_FILE && w->body_len >= SPOOL_MIN)) {
+        int status = spool(c, limits, trouble);
+        if (status != FF_HTTP_DONE)
+            return status;
+    }
+    if (way == TO_APPLICATION)
+        verdict = FF_HTTP_DONE;
+    c->phase = verdict == FF_HTTP_MORE ? FF_PHASE_BODY : FF_PHASE_RUN;
+    return verdict;
+}
+
+int ff_conn_refill(struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    size_t rest = raw_octets(w), head = w->request.head_len;
+    memmove(ff_buffer_head(&w->in) + head, ff_buffer_head(&w->in) + w->body_at, rest);
+    w->body_at = head;
+    w->in.end = w->in.start + head + rest;
+    int r = ff_buffer_reserve(&w->in, REFILL_MAX);
+    if (r < 0)
+        return r;
+    char *body = ff_buffer_head(&w->in) + head;
+    memmove(body + REFILL_MAX, body, rest); /* it takes the end of the room */
+    ssize_t n = ff_spool_read(&w->content, body, REFILL_MAX);
+    memmove(body + (n > 0 ? n : 0), body + REFILL_MAX, rest);
+    w->body_len = n > 0 ? (size_t)n : 0;
+    w->in.end += w->body_len;
+    return n < 0 ? (int)n : 0;
+}
+
+int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits, int *trouble)
 {
     struct ff_work *w = c->work;
     if (c->phase == FF_PHASE_BODY)
-        return advance_body(c, limits);
+        return advance_body(c, limits, trouble);
     const char *head = ff_buffer_head(&w->in);
     size_t len = ff_buffer_len(&w->in);
     if (len == 0) {
@@ -110,7 +171,7 @@ int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits)
     if (w->request.chunked && ff_buffer_own(&w->in) < 0)
         return 503; /* chunks are decoded in place: the block keeps them as they came */
     c->needs_continue = w->request.expect_continue && raw_octets(w) == 0;
-    return advance_body(c, limits);
+    return advance_body(c, limits, trouble);
 }
 
 void ff_conn_next(struct ff_conn *c)
@@ -118,6 +179,7 @@ void ff_conn_next(struct ff_conn *c)
     struct ff_work *w = c->work;
     ff_buffer_consume(&w->in, w->body_at + w->body_len);
     w->body_at = w->body_len = 0;
+    ff_spool_close(&w->content);
     c->phase = FF_PHASE_QUIET;
     c->needs_continue = false;
 }

@@ -14,6 +14,7 @@
 #include "http_request.h"
 #include "http_response.h"
 #include "pace.h"
+#include "spool.h"
 
 #include <sys/types.h>
 
@@ -28,6 +29,7 @@ struct ff_work {
     struct ff_http_forwarded forwarded; /* set only if request.is_forwarded */
     size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
+    struct ff_spool content;         /* that comes before body_at: more than memory may hold */
     struct ff_pace reading, writing; /* of the body, and of the answer, as the client goes along */
     bool is_begun;                   /* octets have gone out since the request began to run */
     struct ff_conn *next_flushed;    /* in a list of the flusher's */
@@ -82,12 +84,14 @@ struct ff_conn {
     bool needs_continue; /* the client waits for 100 Continue */
 };
 
-/* How much of the input a request may hold in memory before the application runs. */
+/* How much of the input a request may hold before the application runs. */
 struct ff_conn_limits {
     struct ff_http_limits http;
     struct ff_http_body_limits body;
     size_t body_buffer;    /* of a body whose length is known */
     size_t chunked_buffer; /* of one whose length is not */
+    uint64_t spool; /* what is larger waits in a file of at most so many octets; 0: nowhere */
+    const char *spool_dir; /* borrowed */
     uint32_t requests;     /* on one connection; 0: any number */
     uint32_t rate;         /* octets a second, in a body and in an answer; 0: any */
 };
@@ -110,11 +114,14 @@ ssize_t ff_conn_receive(struct ff_conn *c);
 
 /* Goes on with what is in the input buffer. FF_HTTP_DONE: a request can run (phase RUN).
  * FF_HTTP_MORE: it needs more octets (phase QUIET, HEAD or BODY). Otherwise the HTTP status to
- * refuse with. */
-int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits);
+ * refuse with; for 507 and 503 *trouble is the -errno of the file that the body should wait in. */
+int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits, int *trouble);
 
 /* Decodes raw octets that came behind a body that is being streamed. As ff_http_body_decode. */
 int ff_conn_decode(struct ff_conn *c);
+
+/* Brings content that waits in the file to memory, where there is none. 0 or -errno. */
+int ff_conn_refill(struct ff_conn *c);
 
 /* Forgets the request that was answered and moves to the octets behind it. */
 void ff_conn_next(struct ff_conn *c);

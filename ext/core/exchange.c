@@ -53,6 +53,11 @@ int ff_exchange_inform(struct ff_lane *lane, struct ff_conn *c, const struct ff_
 static int fill(struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_work *w = c->work;
+    if (ff_spool_len(&w->content) > 0)
+        return ff_conn_refill(c);
+    if (ff_conn_has_whole_body(c))
+        return 0;
+    ff_spool_close(&w->content);                  /* the rest is read as it comes */
     ff_progress_lend(ff_tenure_line(lane, c), 0); /* what was read before is overwritten */
     w->body_at = w->request.head_len; /* what was before it has been read by the application */
     w->in.end = w->in.start + w->body_at;
@@ -77,8 +82,10 @@ static int fill(struct ff_lane *lane, struct ff_conn *c)
 ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size_t n)
 {
     struct ff_work *w = c->work;
+    if (w->body_len == 0 && n > 0 && ff_spool_len(&w->content) > 0)
+        return ff_spool_read(&w->content, to, n); /* not by way of our memory */
     if (w->body_len == 0) {
-        int r = ff_conn_has_whole_body(c) ? 0 : fill(lane, c);
+        int r = fill(lane, c);
         if (r < 0)
             return r;
     }

@@ -17,7 +17,7 @@ enum { FF_EXCHANGE_PENDING_MAX = 1 << 20 };
 /* Reads up to `n` octets of the request's content; blocks (up to the body time-out) when none
  * are there yet. The number; 0 at its end; -ETIMEDOUT; -ECONNRESET when the client ended too
  * early; -EPROTO when its framing is broken; -EFBIG when it goes beyond a limit; -EINTR to be
- * called again. */
+ * called again; -EIO, or what else is wrong with the file that it waited in. */
 ssize_t ff_exchange_read(struct ff_lane *lane, struct ff_conn *c, void *to, size_t n);
 
 /* May the connection go on after this request, as far as we are concerned? */

@@ -306,9 +306,10 @@ static const struct refusal {
     {431, "Request Header Fields Too Large", "The request has too many or too large fields."},
     {501, "Not Implemented", "The server does not know the method or the transfer coding."},
     {502, "Bad Gateway", "The worker that had the request ended before it answered."},
-    {503, "Service Unavailable", "No worker can serve the request now."},
+    {503, "Service Unavailable", "The server can't serve the request now."},
     {504, "Gateway Timeout", "The application did not answer in time."},
     {505, "HTTP Version Not Supported", "The only version spoken here is HTTP/1.x."},
+    {507, "Insufficient Storage", "There is no room to keep the body of the request."},
     {500, "Internal Server Error", "The application failed to answer the request."},
 };
 

@@ -68,6 +68,7 @@ struct ff_lane {
     uint32_t spares;
     uint32_t blocks;       /* of our own, given to a work so far */
     struct ff_conn *again; /* list of those that have something to tell without being asked */
+    int spool_trouble; /* -errno of a file that a body should have waited in; until it is told */
     struct ff_deadlines deadlines;
     int events, next_event;
     struct ff_poller_event event[FF_POLLER_BATCH];

@@ -90,8 +90,11 @@ void ff_lane_detach(struct ff_lane *lane)
     while (lane->next_deal < lane->deals)
         ff_sock_close(lane->deal_fd[lane->next_deal++]);
     for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++)
-        if (lane->conn[id]) /* no EPOLL_CTL_DEL: the poller is the parent's, too */
+        if (lane->conn[id]) { /* no EPOLL_CTL_DEL: the poller is the parent's, too */
             lane->conn[id]->fd = ff_sock_close(lane->conn[id]->fd);
+            if (lane->conn[id]->work)
+                ff_spool_close(&lane->conn[id]->work->content);
+        }
     lane->poller = ff_sock_close(lane->poller);
     lane->wake[0] = ff_sock_close(lane->wake[0]);
     lane->wake[1] = ff_sock_close(lane->wake[1]);

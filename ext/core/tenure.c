@@ -82,6 +82,7 @@ static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
         return;
     ff_buffer_clear(&w->in);
     ff_buffer_clear(&w->out);
+    ff_spool_close(&w->content);
     w->body_at = w->body_len = 0;
     if (w->in.cap > SPARE_BYTES_MAX)
         ff_buffer_close(&w->in);
@@ -399,7 +400,7 @@ static int advance(struct ff_lane *lane, struct ff_conn *c)
 {
     int verdict = must_introduce(lane, c) ? introduce(lane, c) : FF_HTTP_DONE;
     if (verdict == FF_HTTP_DONE)
-        verdict = ff_conn_advance(c, &lane->config.limits);
+        verdict = ff_conn_advance(c, &lane->config.limits, &lane->spool_trouble);
     if (verdict == FF_HTTP_DONE && is_misdirected(lane, c))
         return 421;
     if (verdict == FF_HTTP_DONE && c->work->request.is_forwarded)

@@ -72,7 +72,9 @@ void stage_sit(struct stage *s, int lane)
                                     .limits = {.http = {16384, 8190, 8190, 100, false},
                                                .body = {.overhead = 16384},
                                                .body_buffer = 1 << 16,
-                                               .chunked_buffer = 1 << 16}};
+                                               .chunked_buffer = 1 << 16,
+                                               .spool = s->spool,
+                                               .spool_dir = "/tmp"}};
     memcpy(config.wait_ms, s->wait_ms, sizeof(config.wait_ms));
     must(ff_lane_open(&config, &s->lane[lane]) == 0);
     ff_dispatcher_ready(s->d, (uint16_t)lane);

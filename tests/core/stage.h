@@ -22,6 +22,7 @@ struct stage {
     enum ff_proxy_mode proxy; /* for lanes that sit down from now on; nobody is believed at first */
     struct ff_networks relays;
     uint32_t at_once;     /* for lanes that sit down from now on */
+    uint64_t spool;       /* the same; 0 at first: bodies beyond 64 KiB are streamed */
     bool is_from_outside; /* what ends workers from now on; else their own doing */
 };
 

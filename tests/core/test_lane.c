@@ -123,6 +123,50 @@ TEST(a_body_beyond_the_buffer_is_streamed_and_closes_the_connection)
     stage_close(s);
 }
 
+/* A lane that lets bodies of up to 150,000 octets wait in a file. */
+static struct stage *open_with_spool(void)
+{
+    struct stage *s = stage_open(8, 1);
+    s->spool = 150000;
+    stage_kill(s, 0);
+    stage_sit(s, 0);
+    return s;
+}
+
+TEST(a_body_beyond_the_buffer_waits_in_a_file_and_what_follows_is_served)
+{
+    struct stage *s = open_with_spool();
+    int client = stage_connect(s);
+    static char body[120000];
+    memset(body, 'x', sizeof(body));
+    stage_send(client, "POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 120000\r\n\r\n");
+    CHECK(send(client, body, sizeof(body) - 1, 0) == sizeof(body) - 1);
+    stage_run(s);
+    CHECK(s->answered[0] == 0 && state_of(s, 1) == FF_HALF);
+    const struct ff_work *w = s->lane[0]->conn[1]->work;
+    CHECK(ff_spool_len(&w->content) > 100000 && w->in.cap <= 65536);
+    stage_send(client, "x" GET("/next"));
+    size_t got = 0;
+    const char *text = "";
+    for (int i = 0; i < 300 && !ends_with(text, "0 /next"); i++)
+        got += strlen(text = stage_read(s, client));
+    CHECK(ends_with(text, "0 /next") && got > sizeof(body));
+    CHECK(s->answered[0] == 2 && state_of(s, 1) == FF_IDLE);
+    close(client);
+    stage_close(s);
+}
+
+TEST(what_is_too_large_for_the_file_is_streamed)
+{
+    struct stage *s = open_with_spool();
+    int client = stage_connect(s);
+    stage_send(client, "POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 150001\r\n\r\nx");
+    stage_run(s);
+    CHECK(s->held[0] && !s->held[0]->work->content.is_open);
+    close(client);
+    stage_close(s);
+}
+
 TEST(a_client_that_waits_gets_100_continue_once)
 {
     struct stage *s = stage_open(8, 1);

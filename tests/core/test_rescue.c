@@ -326,6 +326,25 @@ TEST(more_than_a_block_is_not_replayed_but_refused)
     stage_close(s);
 }
 
+TEST(a_body_that_a_dead_worker_kept_in_a_file_is_gone_and_its_request_refused)
+{
+    struct stage *s = stage_open(8, 2);
+    static char body[100000];
+    s->spool = 1 << 20;
+    stage_kill(s, 0);
+    stage_sit(s, 0);
+    stage_run(s);
+    int client = stage_connect(s);
+    stage_send(client, "POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n");
+    CHECK(send(client, body, sizeof(body), 0) == sizeof(body));
+    stage_run(s);
+    CHECK(s->lane[0]->conn[1] && s->lane[0]->conn[1]->work->content.is_open);
+    stage_kill(s, 0);
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 502 "));
+    close(client);
+    stage_close(s);
+}
+
 TEST(octets_of_an_earlier_request_are_never_taken_for_a_later_one)
 {
     struct stage *s = stage_open(8, 2);

@@ -61,6 +61,7 @@ FLOORS = {
     "deadlines": -4,
     "pace": -4,
     "buffer": -4,
+    "spool": -4,
     "histogram": -4,
 }
 

@@ -34,7 +34,7 @@ def server(request: pytest.FixtureRequest, shared: Serve) -> Server:
 @pytest.fixture(scope="module")
 def streaming(shared: Serve) -> Server:
     """Give a server that runs the application as soon as the head is there."""
-    return shared("content:app", "--body-buffer", "0", "--body-timeout", "0.3")
+    return shared("content:app", "--max-spool", "0", "--body-buffer", "0", "--body-timeout", "0.3")
 
 
 WAYS = [
@@ -194,7 +194,7 @@ def test_client_that_went_away_makes_no_traceback(streaming: Server, connect: Co
 def test_application_can_catch_the_end_of_its_client_and_meets_it_again(
     shared: Serve, connect: Connect, rest: bytes, error: bytes
 ) -> None:
-    server = shared("content:caught", "--body-buffer", "0")
+    server = shared("content:caught", "--max-spool", "0", "--body-buffer", "0")
     fields = ["Transfer-Encoding: chunked", "Expect: 100-continue"]
     wire = connect(server).send(get("/", *fields, method="POST"))
     wire.read_head()
@@ -207,7 +207,7 @@ def test_application_can_catch_the_end_of_its_client_and_meets_it_again(
 def test_content_can_be_read_behind_the_first_part_of_the_answer(
     shared: Serve, connect: Connect
 ) -> None:
-    server = shared("content:careless", "--body-buffer", "0")
+    server = shared("content:careless", "--max-spool", "0", "--body-buffer", "0")
     wire = connect(server).send(get("/", "Content-Length: 5", method="POST"))
     wire.read_until(b"begun\n")
 

@@ -15,7 +15,8 @@ CHUNKED = "Transfer-Encoding: chunked"
 @pytest.fixture(scope="module", params=["1048576", "0"], ids=["whole", "streamed"])
 def narrow(request: pytest.FixtureRequest, shared: Serve) -> Server:
     """Give servers that take 1000 octets of content, before the application runs or while it does."""
-    return shared("content:app", "--max-body", "1000", "--body-buffer", request.param)
+    streams = ["--max-spool", "0"] if request.param == "0" else []
+    return shared("content:app", "--max-body", "1000", "--body-buffer", request.param, *streams)
 
 
 def test_a_body_up_to_the_limit_is_taken(narrow: Server, connect: Connect) -> None:

@@ -52,9 +52,15 @@ def read_slowly(wire: Wire, n: int, *, rounds: int) -> int:
     return total
 
 
-@pytest.mark.parametrize("buffer", ["1048576", "0"])
-def test_a_body_that_drips_is_answered_408(shared: Serve, connect: Connect, buffer: str) -> None:
-    server = shared("patience:app", *TIMES, "--body-buffer", buffer)
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--body-buffer", "0"), ("--body-buffer", "0", "--max-spool", "0")],
+    ids=["memory", "file", "streamed"],
+)
+def test_a_body_that_drips_is_answered_408(
+    shared: Serve, connect: Connect, options: tuple[str, ...]
+) -> None:
+    server = shared("patience:app", *TIMES, *options)
     wire = connect(server).send(get("/", "Content-Length: 1000000", method="POST"))
 
     wait_until(lambda: not drips(wire))

@@ -24,6 +24,8 @@ class Lane:
         relays: Networks,
         trusted: Networks,
         body_buffer: int,
+        spool: int = 0,
+        spool_dir: str = "/tmp",
         max_body: int = 0,
         limit_overhead: int = 16384,
         limit_requests: int = 0,
@@ -44,6 +46,8 @@ class Lane:
         X-Forwarded-* fields of peers in *trusted* are believed.
         After *linger* a quiet connection goes back to the master.
         *body_buffer*: a request body up to this size is complete in memory before the application runs.
+        A larger one waits in a temporary file in *spool_dir*, if it has at most *spool* octets; else, and
+        always with *at_once*, it is streamed.
         *max_body*: a body with more is answered 413, before it is read if its length tells (0: any).
         *limit_overhead*: octets of chunk extensions and trailers that no content pays for (0: any).
         With *at_once* one whose length is not known is read as it comes.

@@ -21,6 +21,7 @@ _RENAMED = {
     "raw_env": "env",
     "proc_name": "name",
     "preload_app": "preload",
+    "tmp_upload_dir": "spool_dir",
 }
 
 # Either without a counterpart, or what this server does in its own way.
@@ -32,7 +33,7 @@ _IGNORED = frozenset(
     post_request post_worker_init pre_exec pre_fork pre_request print_config
     pythonpath reload_engine reload_extra_files reuse_port secure_scheme_headers sendfile spew
     statsd_host statsd_prefix strip_header_spaces syslog syslog_addr syslog_facility syslog_prefix
-    tmp_upload_dir worker_abort worker_int worker_tmp_dir
+    worker_abort worker_int worker_tmp_dir
     """.split()  # noqa: SIM905 - a word a name is easier to read than a column of them
 )
 

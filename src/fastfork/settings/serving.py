@@ -266,6 +266,24 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             description="octets up to which a request's body is read before the application runs",
         ),
     ] = 1 << 20
+    max_spool: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 53,
+            description="octets of a request's body that wait in a temporary file until the application runs,"
+            " if they are more than --body-buffer; a larger body is streamed and keeps its thread waiting; 0:"
+            " all are. Under ASGI bodies beyond --body-buffer are always streamed",
+        ),
+    ] = 1 << 30
+    spool_dir: Annotated[
+        str | None,
+        Meta(
+            description="directory of temporary files, which nobody else can open (default: $TMPDIR, /tmp,"
+            " /var/tmp)",
+            extra={"metavar": "PATH"},
+        ),
+    ] = None
     header_map: Annotated[
         Literal["drop", "refuse"],
         Meta(

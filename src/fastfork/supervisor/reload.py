@@ -26,7 +26,7 @@ _WORKERS = frozenset(
         *("app", "workers", "preload", "check", "reload_parallel", "boot_timeout"),
         *("env", "env_file", "chdir", "user", "group", "umask"),
         *("loop", "lifespan", "root_path", "header_map", "body_buffer", "max_body"),
-        *("body_timeout", "write_timeout", "min_rate"),
+        *("body_timeout", "write_timeout", "min_rate", "max_spool", "spool_dir"),
         *("ws_max_size", "ws_ping_interval", "ws_ping_timeout", "ws_per_message_deflate"),
         *("limit_head", "limit_request_line", "limit_request_fields", "limit_request_field_size"),
         *(

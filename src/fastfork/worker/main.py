@@ -33,6 +33,7 @@ from fastfork.slot import take_broker, take_slot
 from fastfork.worker.check import ask_wsgi
 from fastfork.worker.crew import Crew
 from fastfork.worker.descriptors import close_all_but
+from fastfork.worker.spooling import room_for_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -333,6 +334,7 @@ def _say(verdict: int, what: bytes) -> None:
 def _sit_down(job: Job, seat: Seat, handler: Handler) -> Lane:
     settings = job.settings
     is_shared = settings.dispatch == "shared"
+    spool, spool_dir = room_for_bodies(settings)
     return Lane(
         seat,
         head_timeout=settings.head_timeout,
@@ -347,6 +349,8 @@ def _sit_down(job: Job, seat: Seat, handler: Handler) -> Lane:
         relays=job.proxies.relays,
         trusted=job.proxies.trusted,
         body_buffer=settings.body_buffer,
+        spool=spool,
+        spool_dir=spool_dir,
         max_body=settings.max_body,
         limit_overhead=settings.limit_chunk_overhead,
         limit_requests=settings.limit_requests_per_connection,
