@@ -5,10 +5,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 SOAK   ?= 3600
 BIN     = $(VENV)/bin
-CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/macro/*.[ch])
+CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/*/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench asan fuzz soak wheel clean
+.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench budgets asan fuzz soak wheel clean
 
 help:  ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -59,6 +59,9 @@ docs: build  ## write the table of settings into README.md
 
 bench: build  ## compare with other servers (needs wrk; peers get an environment of their own)
 	$(BIN)/python bench/macro/compare.py
+
+budgets: build  ## instructions, system calls, allocations and bytes of a request, against their budgets
+	$(BIN)/python bench/micro/budgets.py
 
 asan: $(VENV)/test  ## the native and wire tests on a build with ASan and UBSan
 	FASTFORK_BUILD=asan $(BIN)/python setup.py -q build_ext --inplace

@@ -52,6 +52,10 @@ class Connection:
         self.ended = is_last(answer)
         return body
 
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         """Close; may be called twice."""
         self._sock.close()
