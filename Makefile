@@ -54,8 +54,9 @@ fmt: $(VENV)/lint  ## format Python and C in place
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CFILES)
 
-docs: build  ## write the table of settings into README.md
-	$(BIN)/python docs/settings.py
+docs: build $(VENV)/docs  ## write what of docs/ follows from the code, then the site, in build/site
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx -q -n -W --keep-going docs build/site
 
 bench: build  ## compare with other servers (needs wrk; peers get an environment of their own)
 	$(BIN)/python bench/macro/compare.py
@@ -94,6 +95,11 @@ $(VENV)/serve: $(VENV)/tools pyproject.toml setup.py
 
 $(VENV)/test: $(VENV)/serve
 	$(call extra,test)
+	$(call extra,docs)
+	touch $@
+
+$(VENV)/docs: $(VENV)/serve
+	$(call extra,docs)
 	touch $@
 
 $(VENV)/lint: $(VENV)/test

@@ -18,4 +18,5 @@ pytest_plugins = [
     "fix_services",
     "fix_browser",
     "fix_play",
+    "fix_pages",
 ]

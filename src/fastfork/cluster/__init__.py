@@ -59,7 +59,10 @@ __all__ = [
 ]
 
 is_primary = True
+"""Whether this process is the one that forks; false in workers."""
+
 is_worker = False
+"""The opposite."""
 
 worker: Here | None = None
 """This worker; None in the primary."""

@@ -81,7 +81,7 @@ class Here(Emitter):
             sys.exit(0)
 
     def serve(self, handler: Any, binds: tuple[str, ...], *, backlog: int | None) -> None:
-        """See `cluster.serve`."""
+        """See `cluster.serve`. For the cluster."""
         if self.state != "online":
             raise StartError("a worker serves once")
         if self._leave.is_set():  # told to go before it began
@@ -105,7 +105,7 @@ class Here(Emitter):
         self._end()
 
     def run(self) -> None:
-        """See `cluster.run`."""
+        """See `cluster.run`. For the cluster."""
         self._is_waiting = True
         self._desk.here.open(bus.duties)
         self._leave.wait()
@@ -113,7 +113,7 @@ class Here(Emitter):
         self._end()
 
     def begin(self) -> None:
-        """Listen to the primary, and tell it that we are here."""
+        """Listen to the primary, and tell it that we are here. For the cluster."""
         here = self._desk.here
         here.on_end = self._on_primary_gone
         here.announce()
@@ -121,14 +121,14 @@ class Here(Emitter):
         bus.send("master", ONLINE, topic=NOTE)
 
     def say_goodbye(self) -> None:
-        """Wait until the primary has heard all that was said: what still waits here would end with us."""
+        """Wait until the primary has heard all that was said: what waits ends with us. For the cluster."""
         try:
             bus.request(GOODBYE, timeout=_GOODBYE)
         except BusError:
             pass  # it is gone, or has other things to do
 
     def hear(self, message: Any) -> None:
-        """Give a message to who wants it, or keep it."""
+        """Give a message to who wants it, or keep it. For the cluster."""
         with self._lock:
             self._held.append(message)
             try:
@@ -137,7 +137,7 @@ class Here(Emitter):
                 self._exit(stop.code if isinstance(stop.code, int) else 1)
 
     def note(self, word: str) -> None:
-        """Hear what the primary says."""
+        """Hear what the primary says. For the cluster."""
         if word == LEAVE:
             self.exited_after_disconnect = True
             self._leave.set()

@@ -10,7 +10,7 @@ from fastfork.settings import table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RENAMED = {
+RENAMED = {
     "wsgi_app": "app",
     "keepalive": "keep_alive",
     "pidfile": "pid",
@@ -25,7 +25,7 @@ _RENAMED = {
 }
 
 # Either without a counterpart, or what this server does in its own way.
-_IGNORED = frozenset(
+IGNORED = frozenset(
     """
     after_request check_config config daemon dirty_exit dogstatsd_tags
     disable_redirect_access_to_syslog enable_stdio_inheritance forwarder_headers initgroups
@@ -38,7 +38,7 @@ _IGNORED = frozenset(
 )
 
 _OURS = ("sync", "gthread")
-_INSTEAD = {
+INSTEAD = {
     "certfile": "end TLS in the proxy before this server (nginx, HAProxy, Caddy)",
     "keyfile": "end TLS in the proxy before this server (nginx, HAProxy, Caddy)",
 }
@@ -54,12 +54,12 @@ def translate(names: Mapping[str, Any], *, path: str) -> tuple[dict[str, Any], l
     ours = {row.name for row in table()}
     ignored = []
     for name, value in names.items():
-        renamed = _RENAMED.get(name, name)
+        renamed = RENAMED.get(name, name)
         if name == "worker_class":
             notes += worker_class(value)
-        elif name in _INSTEAD and value:
+        elif name in INSTEAD and value:
             refuse(name)
-        elif name in _IGNORED:
+        elif name in IGNORED:
             ignored.append(name)
         elif renamed in ours and value is not None:
             values[renamed] = _value(name, value)
@@ -83,7 +83,7 @@ def worker_class(name: Any) -> list[str]:
 
 def refuse(name: str) -> None:
     """Raise ConfigError for a setting that can't be left out without harm."""
-    raise ConfigError(f"{name} is not supported: {_INSTEAD[name]}")
+    raise ConfigError(f"{name} is not supported: {INSTEAD[name]}")
 
 
 def _value(name: str, value: Any) -> Any:

@@ -1,0 +1,43 @@
+"""Write what of the documentation follows from the code: make docs. With --check: only say what is stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import api
+import settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def fresh() -> dict[Path, str]:
+    """Return what each file should hold."""
+    return {
+        ROOT / "README.md": _between(ROOT / "README.md", settings.table_of_options()),
+        DOCS / "gunicorn.md": _between(DOCS / "gunicorn.md", settings.gunicorn_names()),
+        DOCS / "settings.md": _between(DOCS / "settings.md", settings.reference()),
+        DOCS / "api.md": api.page(),
+    }
+
+
+def _between(path: Path, text: str) -> str:
+    """Return the text of *path* with *text* between its marks."""
+    begin, end = "<!-- settings: written by make docs -->\n", "<!-- end of settings -->\n"
+    head, mark, rest = path.read_text().partition(begin)
+    _, end, tail = rest.partition(end)
+    assert end, f"{path.name} has lost its marks"
+    return f"{head}{mark}{text}{end}{tail}"
+
+
+if __name__ == "__main__":
+    stale = {
+        path: text
+        for path, text in fresh().items()
+        if not path.exists() or path.read_text() != text
+    }
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(", ".join(path.name for path in stale) + " stale; run: make docs" if stale else 0)
+    for path, text in stale.items():
+        path.write_text(text)
