@@ -2,7 +2,7 @@
 
 A block whose first line names a file (`# shop.py`) becomes that file; a session (```console) is run, and
 what it shows must be what comes. In what is shown, these stand for any value: `...`, times, numbers of four
-digits and more or with a point, and the number of a worker. A pid is remembered, so that `kill 4599` means
+digits and more or with a point, and the slot of a worker. A pid is remembered, so that `kill 4599` means
 the process that the page has shown as pid 4599. `fastfork serve` goes on until the next one, or the end.
 
 A block below a line like `*Not run by the tests: it needs Docker.*` is only checked for its syntax.
@@ -79,7 +79,7 @@ def commands_of(session: str) -> list[tuple[str, list[str]]]:
 
 
 _WILD = re.compile(
-    r"(?P<rest>\.\.\.)|(?P<time>\d{4}-\d\d-\d\d[T ][\d:]+ ?\+\d{4})|pid (?P<pid>\d+)|worker (?P<slot>\d)\b"
+    r"(?P<rest>\.\.\.)|(?P<time>\d{4}-\d\d-\d\d[T ][\d:]+ ?\+\d{4})|pid (?P<pid>\d+)|(?P<slot>(?:worker|slot) \d)\b"
     r"|(?P<number>\d[\d,]*\.\d+|\d{4,}|\d[\d,]{4,})|(?P<space> {2,})"
 )
 
@@ -98,7 +98,7 @@ def pattern_of(line: str) -> tuple[str, list[str]]:
                 "rest": ".*",
                 "time": r"[\d:T +-]+",
                 "pid": r"pid (\d+)",
-                "slot": r"worker \d+",
+                "slot": r"(?:worker|slot) \d+",
                 "number": r"[\d.,]+",
                 "space": " +",
             }[kind or ""]
