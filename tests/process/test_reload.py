@@ -215,6 +215,8 @@ def test_so_many_slots_at_a_time_are_reloaded(parallel: int, start: Start, site:
     cluster.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(cluster.workers) == 4 + parallel)
     gate.wait_for_request()
+    at_gate = str(gate.path)
+    wait_until(lambda: sum(at_gate in open_fds(w).values() for w in cluster.workers) == parallel)
     still = len(cluster.workers)
     # Who comes later than the first finds a file that keeps nobody waiting.
     (site.folder / "open").touch()
