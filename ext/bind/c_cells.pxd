@@ -7,6 +7,10 @@ cdef extern from "clock.h" nogil:
     int64_t ff_clock_us()
 
 
+cdef extern from "shared.h" nogil:
+    int ff_shared_open(const char *name, int *out)
+
+
 cdef extern from "cells.h" nogil:
     enum ff_cell_kind:
         FF_CELL_COUNTER
@@ -16,7 +20,8 @@ cdef extern from "cells.h" nogil:
     struct ff_cells:
         pass
 
-    int ff_cells_open(ff_cells **out)
+    int ff_cells_map(int fd, ff_cells **out)
+    void ff_cells_free(ff_cells *cells)
     void ff_cells_sit(ff_cells *cells, uint16_t row)
     int ff_cells_find(ff_cells *cells, ff_cell_kind kind, const char *name, size_t n)
     int64_t ff_cells_value(const ff_cells *cells, uint32_t cell)

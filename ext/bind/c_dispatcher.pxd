@@ -9,6 +9,15 @@ cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
 
 
+cdef extern from "buffer.h" nogil:
+    struct ff_buffer:
+        pass
+
+    size_t ff_buffer_len(const ff_buffer *b)
+    char *ff_buffer_head(const ff_buffer *b)
+    void ff_buffer_close(ff_buffer *b)
+
+
 cdef extern from "histogram.h" nogil:
     enum:
         FF_HISTOGRAM_RANGES
@@ -108,6 +117,12 @@ cdef extern from "dispatcher.h" nogil:
     int ff_dispatcher_open(
         uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms, ff_dispatcher **out
     )
+    int ff_dispatcher_write(ff_dispatcher *d, ff_buffer *out)
+    int ff_dispatcher_read(
+        const void *octets, size_t n, int64_t keep_alive_ms, int64_t silence_ms, ff_dispatcher **out
+    )
+    void ff_dispatcher_survive(ff_dispatcher *d, c_bool on)
+    uint32_t ff_dispatcher_layout()
     void ff_dispatcher_free(ff_dispatcher *d)
     int ff_dispatcher_listen(ff_dispatcher *d, int fd)
     void ff_dispatcher_stop_accepting(ff_dispatcher *d, c_bool drain_backlog)

@@ -1,6 +1,7 @@
 """Numbers that processes share; cells.pyi says what each name does."""
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t
+from posix.unistd cimport close
 
 from c_cells cimport (
     FF_CELL_COUNTER,
@@ -11,20 +12,37 @@ from c_cells cimport (
     ff_cells_add,
     ff_cells_find,
     ff_cells_give_back,
-    ff_cells_open,
+    ff_cells_free,
+    ff_cells_map,
     ff_cells_set,
     ff_cells_sit,
     ff_cells_take,
     ff_cells_value,
     ff_clock_us,
+    ff_shared_open,
 )
 from check cimport check
 
 # Mapped by the first import: whoever is forked from that process has the same ones.
 cdef ff_cells *cells = NULL
+cdef int memory = -1
 cdef uint16_t row = 0
 
-check(ff_cells_open(&cells))
+check(ff_shared_open("ff-cells", &memory))
+check(ff_cells_map(memory, &cells))
+
+
+def fd():
+    return memory
+
+
+def inherit(int fd):
+    global memory, cells
+    cdef ff_cells *inherited = NULL
+    check(ff_cells_map(fd, &inherited))
+    ff_cells_free(cells)
+    close(memory)
+    cells, memory = inherited, fd
 
 
 def sit(int lane):

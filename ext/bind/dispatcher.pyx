@@ -19,21 +19,29 @@ from c_dispatcher cimport (
     FF_LIST_SUSPECT,
     FF_LIST_WAITING,
     FF_POLLER_BATCH,
+    ff_buffer,
+    ff_buffer_close,
+    ff_buffer_head,
+    ff_buffer_len,
     ff_dispatcher,
     ff_dealer_credit,
     ff_dispatcher_close_channels,
     ff_dispatcher_free,
+    ff_dispatcher_layout,
     ff_dispatcher_lease,
     ff_dispatcher_leave,
     ff_dispatcher_listen,
     ff_dispatcher_open,
+    ff_dispatcher_read,
     ff_dispatcher_ready,
     ff_dispatcher_release,
     ff_dispatcher_rest,
     ff_dispatcher_stop_accepting,
+    ff_dispatcher_survive,
     ff_dispatcher_unwatch,
     ff_dispatcher_wait,
     ff_dispatcher_watch,
+    ff_dispatcher_write,
     ff_histogram,
     ff_histogram_end,
     ff_http_refusal_status,
@@ -90,6 +98,10 @@ cdef class Seat:
         return PyCapsule_New(&self.seat, "fastfork.seat", NULL)
 
 
+def layout():
+    return ff_dispatcher_layout()
+
+
 def adopt_orphans(bint on):
     cdef int before = 0
     if prctl(PR_GET_CHILD_SUBREAPER, <unsigned long>&before, 0, 0, 0) < 0:
@@ -123,22 +135,25 @@ cdef class Dispatcher:
         double timeout=0,
         str dispatch="round-robin",
         bint replay=True,
+        bytes inherited=None,
     ):
+        cdef long long keep_alive_ms = <long long>(keep_alive * 1000)
+        cdef long long silence_ms = <long long>(silence * 1000)
         if self.core != NULL:
             raise RuntimeError("this Dispatcher is open already")
         self.pid = getpid()
-        check(
-            ff_dispatcher_open(
-                max_connections,
-                <long long>(keep_alive * 1000),
-                <long long>(silence * 1000),
-                &self.core,
+        if inherited is None:
+            check(ff_dispatcher_open(max_connections, keep_alive_ms, silence_ms, &self.core))
+            self.core.policy = POLICIES.index(dispatch)
+        else:
+            check(
+                ff_dispatcher_read(
+                    <const char *>inherited, len(inherited), keep_alive_ms, silence_ms, &self.core
+                )
             )
-        )
         self.core.half_ms = <long long>(body_timeout * 1000)
         self.core.timeout_us = <long long>(timeout * 1e6)
         self.core.may_replay = replay
-        self.core.policy = POLICIES.index(dispatch)
 
     def __dealloc__(self):
         if self.core != NULL and self.pid == getpid():
@@ -334,6 +349,17 @@ cdef class Dispatcher:
         for i in range(<int>core.lanes):
             lost += core.page.lane[i].lines_lost
         return lost
+
+    def hand_over(self):
+        cdef ff_buffer octets
+        check(ff_dispatcher_write(self.open_core(), &octets))
+        try:
+            return (<char *>ff_buffer_head(&octets))[: ff_buffer_len(&octets)]
+        finally:
+            ff_buffer_close(&octets)
+
+    def survive(self, bint on):
+        ff_dispatcher_survive(self.open_core(), on)
 
     def close(self):
         if self.core != NULL and self.pid == getpid():

@@ -1,17 +1,19 @@
 #include "cells.h"
 
+#include "shared.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { KIND_MASK = 3 };
 
-int ff_cells_open(struct ff_cells **out)
+int ff_cells_map(int fd, struct ff_cells **out)
 {
-    void *map = mmap(NULL, sizeof(struct ff_cells), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED)
-        return -errno;
+    void *map;
+    int r = ff_shared_map(fd, sizeof(struct ff_cells), &map);
+    if (r < 0)
+        return r;
     *out = map;
     ff_cells_sit(*out, 0);
     return 0;

@@ -34,8 +34,9 @@ struct ff_cells {
     _Alignas(4096) _Atomic int64_t share[FF_CELLS_ROWS][FF_CELLS_MAX];
 };
 
-/* Maps them, zeroed. Memory that is never touched costs nothing. 0 or -errno. */
-int ff_cells_open(struct ff_cells **out);
+/* Maps those that `fd` has, or zeroed ones (shared.h). Memory that is never touched costs nothing.
+ * 0 or -errno. */
+int ff_cells_map(int fd, struct ff_cells **out);
 void ff_cells_free(struct ff_cells *cells);
 
 /* The process will write to `row`. */

@@ -2,8 +2,10 @@
 
 #include "clock.h"
 #include "dealer.h"
+#include "handover.h"
 #include "keeper.h"
 #include "poller.h"
+#include "shared.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,14 +35,17 @@ bool ff_dispatcher_is_over(struct ff_dispatcher *d, int64_t since_us)
     return is_over;
 }
 
-int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
+int ff_dispatcher_make(const struct ff_inheritance *from, int64_t keep_alive_ms, int64_t silence_ms,
                        struct ff_dispatcher **out)
 {
     int r = -ENOMEM;
     struct ff_dispatcher *d = calloc(1, sizeof(*d));
     if (!d)
         goto finish;
-    d->poller = d->bell = -1;
+    d->poller = -1;
+    d->bell = from->bell;
+    d->page_fd = from->page_fd;
+    d->blocks_fd = from->blocks_fd;
     d->keep_alive_ms = keep_alive_ms;
     d->silence_ms = d->half_ms = silence_ms;
     d->busy_us = FF_BUSY_US;
@@ -50,16 +55,33 @@ int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silenc
     d->alone_ms = FF_ALONE_MS;
     d->may_replay = true;
     ff_dispatcher_tick(d);
-    if ((r = ff_page_open(conns_max, &d->page)) < 0 || (r = ff_blocks_open(&d->blocks)) < 0 ||
+    if ((r = ff_page_map(d->page_fd, from->conns_max, &d->page)) < 0 ||
+        (r = ff_blocks_map(d->blocks_fd, &d->blocks)) < 0 ||
         (r = ff_escrow_open(&d->escrow, d->page)) < 0 || (r = ff_poller_open(&d->poller)) < 0 ||
-        (r = ff_hub_open(d->poller, &d->hub)) < 0)
+        (r = ff_hub_open(d->poller, &d->hub)) < 0 ||
+        (r = ff_poller_add(d->poller, d->bell, FF_POLL_IN, TAG_BELL)) < 0)
         goto finish;
-    d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    r = d->bell < 0 ? -errno : ff_poller_add(d->poller, d->bell, FF_POLL_IN, TAG_BELL);
-    if (r == 0)
-        *out = d, d = NULL; /* handed over: nothing left to undo */
+    *out = d, d = NULL; /* handed over: nothing left to undo */
 finish:
     ff_dispatcher_free(d);
+    return r;
+}
+
+int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
+                       struct ff_dispatcher **out)
+{
+    struct ff_inheritance fresh = {.conns_max = conns_max, .page_fd = -1, .blocks_fd = -1};
+    int r = ff_shared_open("ff-page", &fresh.page_fd);
+    if (r == 0)
+        r = ff_shared_open("ff-blocks", &fresh.blocks_fd);
+    fresh.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (r == 0 && fresh.bell < 0)
+        r = -errno;
+    if (r == 0)
+        return ff_dispatcher_make(&fresh, keep_alive_ms, silence_ms, out);
+    ff_sock_close(fresh.page_fd);
+    ff_sock_close(fresh.blocks_fd);
+    ff_sock_close(fresh.bell);
     return r;
 }
 
@@ -75,6 +97,8 @@ void ff_dispatcher_free(struct ff_dispatcher *d)
     ff_escrow_close(&d->escrow);
     ff_blocks_free(d->blocks);
     ff_page_free(d->page);
+    ff_sock_close(d->page_fd);
+    ff_sock_close(d->blocks_fd);
     ff_sock_close(d->bell);
     ff_sock_close(d->poller);
     free(d);

@@ -79,15 +79,16 @@ struct ff_dispatcher {
     char *blocks; /* of all lanes */
     struct ff_escrow escrow;
     int poller, bell;
-    int64_t keep_alive_ms; /* for a parked connection that was answered before */
-    int64_t silence_ms;    /* for one that never said anything */
-    int64_t half_ms;       /* for one of which a part of a request is there */
-    int64_t busy_us;       /* inside one request for so long: FF_BUSY_US */
-    int64_t quiet_us;      /* nothing heard of a lane for so long: it is asked. FF_QUIET_US */
-    int64_t stuck_us;      /* a deal unclaimed for so long: FF_STUCK_US */
-    int64_t timeout_us;    /* the application's, without progress; 0: any */
-    int64_t alone_ms;      /* so long a suspect waits for a worker of its own, and has it */
-    int64_t part_us;       /* for a part of a pass: FF_PART_US */
+    int page_fd, blocks_fd; /* of the memory behind page and blocks */
+    int64_t keep_alive_ms;  /* for a parked connection that was answered before */
+    int64_t silence_ms;     /* for one that never said anything */
+    int64_t half_ms;        /* for one of which a part of a request is there */
+    int64_t busy_us;        /* inside one request for so long: FF_BUSY_US */
+    int64_t quiet_us;       /* nothing heard of a lane for so long: it is asked. FF_QUIET_US */
+    int64_t stuck_us;       /* a deal unclaimed for so long: FF_STUCK_US */
+    int64_t timeout_us;     /* the application's, without progress; 0: any */
+    int64_t alone_ms;       /* so long a suspect waits for a worker of its own, and has it */
+    int64_t part_us;        /* for a part of a pass: FF_PART_US */
     int64_t now_ms, now_us;
     int64_t starved_until_ms; /* accept ran out of descriptors: try again then; 0: it did not */
     bool is_listening;        /* listeners are polled */
@@ -129,6 +130,20 @@ struct ff_dispatcher {
 /* 0 or -errno. */
 int ff_dispatcher_open(uint32_t conns_max, int64_t keep_alive_ms, int64_t silence_ms,
                        struct ff_dispatcher **out);
+
+/* What a master hands to its own next image, with descriptors by their numbers; and the same there,
+ * with the settings of ff_dispatcher_open and without listeners. Writing: between two calls of
+ * wait. 0, -ENOMEM, -EPROTO (what `n` octets are is no such thing) or -errno. */
+int ff_dispatcher_write(struct ff_dispatcher *d, struct ff_buffer *out);
+int ff_dispatcher_read(const void *octets, size_t n, int64_t keep_alive_ms, int64_t silence_ms,
+                       struct ff_dispatcher **out);
+
+/* Whether the descriptors that are owned stay open when the process executes another image. */
+void ff_dispatcher_survive(struct ff_dispatcher *d, bool on);
+
+/* What old workers and a new master have to agree on, as a number: sizes of all that is shared or
+ * handed on, and a revision for what they don't show. */
+uint32_t ff_dispatcher_layout(void);
 
 /* Closes everything owned. Accepts NULL. */
 void ff_dispatcher_free(struct ff_dispatcher *d);

@@ -15,6 +15,38 @@ int ff_escrow_open(struct ff_escrow *e, struct ff_page *page)
     return 0;
 }
 
+static void record_entry(struct ff_escrow_entry *entry, struct ff_record *r)
+{
+    ff_record(r, entry, sizeof(*entry));
+    if (!r->is_reading) {
+        ff_record(r, entry->bytes, entry->bytes_len);
+        return;
+    }
+    entry->bytes = NULL; /* it was the other image's */
+    entry->is_watched = false;
+    if (r->error != 0 || entry->bytes_len == 0)
+        return;
+    entry->bytes = malloc(entry->bytes_len);
+    r->error = entry->bytes ? 0 : -ENOMEM;
+    ff_record(r, entry->bytes, entry->bytes_len);
+}
+
+void ff_escrow_record(struct ff_escrow *e, struct ff_record *r)
+{
+    ff_record(r, &e->touched, sizeof(e->touched));
+    if (e->touched > e->page->conns_max) {
+        e->touched = 0;
+        r->error = -EPROTO;
+    }
+    ff_record(r, e->list, sizeof(e->list));
+    ff_record(r, e->held, sizeof(e->held));
+    for (uint32_t id = 1; id <= e->touched; id++) {
+        record_entry(&e->entry[id], r);
+        if (r->error < 0)
+            e->touched = id - 1; /* what was not read is nobody's */
+    }
+}
+
 void ff_escrow_close(struct ff_escrow *e)
 {
     for (uint32_t id = 1; id <= e->touched; id++)

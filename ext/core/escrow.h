@@ -12,6 +12,7 @@
 #define FF_ESCROW_H
 
 #include "conntable.h"
+#include "record.h"
 
 enum {
     FF_LIST_FREE = FF_LANES_MAX, /* ids without a connection */
@@ -65,6 +66,10 @@ static inline size_t ff_escrow_holder(const struct ff_escrow *e, size_t lane)
 
 /* 0 or -ENOMEM. */
 int ff_escrow_open(struct ff_escrow *e, struct ff_page *page);
+
+/* For the next image of this process: all that is known, but what the poller knows. Reading wants a
+ * new escrow over the same page. */
+void ff_escrow_record(struct ff_escrow *e, struct ff_record *r);
 
 /* Closes every connection. Accepts the zeroed struct. */
 void ff_escrow_close(struct ff_escrow *e);

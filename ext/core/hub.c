@@ -132,6 +132,80 @@ int ff_hub_join(struct ff_hub *h, uint16_t i, uint16_t slot, int ends[FF_HUB_PIP
     return 0;
 }
 
+/* ---- the next image ---- */
+
+static void record_link(struct ff_hub_link *link, struct ff_record *r)
+{
+    struct ff_buffer *own[] = {&link->in[0].bytes,  &link->in[1].bytes, &link->out[0].bytes,
+                               &link->out[1].bytes, &link->patterns,    &link->names};
+    enum { BUFFERS = sizeof(own) / sizeof(*own) };
+    struct ff_hub_link said = *link;
+    ff_record(r, &said, sizeof(said));
+    if (r->is_reading && r->error == 0) {
+        *link = said;
+        for (int k = 0; k < BUFFERS; k++)
+            *own[k] = (struct ff_buffer){0}; /* it was the other image's */
+    }
+    for (int k = 0; k < BUFFERS; k++)
+        ff_record_buffer(r, own[k]);
+}
+
+static int watch_link(struct ff_hub *h, uint32_t i)
+{
+    struct ff_hub_link *link = h->link[i];
+    int r = 0;
+    for (int k = 0; k < 2 && r == 0; k++) {
+        if (link->in[k].fd >= 0)
+            r = ff_poller_add(h->poller, link->in[k].fd,
+                              link->in[k].is_held ? FF_POLL_NONE : FF_POLL_IN,
+                              tag_of(i, (enum ff_hub_pipe)k));
+        if (r == 0 && link->is_polled[k])
+            r = ff_poller_add(h->poller, link->out[k].fd, FF_POLL_OUT,
+                              tag_of(i, (enum ff_hub_pipe)(FF_HUB_DOWN + k)));
+    }
+    return r;
+}
+
+static void record_numbered(struct ff_hub *h, uint32_t i, struct ff_record *r)
+{
+    bool is_there = h->link[i] != NULL;
+    ff_record(r, &is_there, sizeof(is_there));
+    if (!is_there || r->error != 0)
+        return;
+    if (!h->link[i])
+        h->link[i] = new_link(h, 0);
+    if (!h->link[i]) {
+        r->error = -ENOMEM;
+        return;
+    }
+    record_link(h->link[i], r);
+    if (r->is_reading && r->error == 0)
+        r->error = watch_link(h, i);
+}
+
+void ff_hub_record(struct ff_hub *h, struct ff_record *r)
+{
+    ff_record(r, &h->links, sizeof(h->links));
+    ff_record(r, &h->joined, sizeof(h->joined));
+    ff_record(r, &h->version, sizeof(h->version));
+    ff_record(r, &h->dirty, sizeof(h->dirty));
+    ff_record(r, &h->held, sizeof(h->held));
+    ff_record(r, &h->leader, sizeof(h->leader));
+    ff_record(r, &h->across, sizeof(h->across));
+    ff_record(r, &h->free_request, sizeof(h->free_request));
+    ff_record(r, &h->requests, sizeof(h->requests));
+    ff_record(r, &h->passed, sizeof(h->passed));
+    ff_record(r, &h->dropped, sizeof(h->dropped));
+    if (h->links > FF_HUB_MASTER || h->requests > FF_HUB_REQUESTS) {
+        h->links = h->requests = 0;
+        r->error = -EPROTO;
+    }
+    ff_record(r, h->request, h->requests * sizeof(*h->request));
+    for (uint32_t i = 0; i < h->links; i++)
+        record_numbered(h, i, r);
+    ff_record_buffer(r, &h->link[FF_HUB_MASTER]->out[0].bytes);
+}
+
 /* ---- reading ---- */
 
 static void hold(struct ff_hub *h, uint32_t i, int k, bool on)

@@ -20,6 +20,7 @@
 #include "outbox.h"
 #include "page.h"
 #include "poller.h"
+#include "record.h"
 
 enum {
     FF_HUB_TAG = 5,
@@ -88,6 +89,10 @@ struct ff_hub {
 /* 0 or -errno. `poller` is borrowed. Free accepts NULL. */
 int ff_hub_open(int poller, struct ff_hub **out);
 void ff_hub_free(struct ff_hub *h);
+
+/* For the next image of this process: all links with what waits in them, and all requests that are
+ * on their way; of the master's own link only its mail. Reading wants a new hub. */
+void ff_hub_record(struct ff_hub *h, struct ff_record *r);
 
 /* Makes link `i` for a worker of `slot`, after the last one there has left; gives the worker's
  * ends, which are the caller's: by enum ff_hub_pipe. 0 or -errno. */

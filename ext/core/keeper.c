@@ -17,6 +17,10 @@ enum {
     MOVES_MAX = 8
 };
 
+/* In the master's poller, and for so long at most. */
+static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_HALF, FF_LIST_LINGER};
+enum { TIMED_LISTS = sizeof(TIMED) / sizeof(*TIMED) };
+
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id)
 {
     return TAG_CONN | (uint64_t)id << 8 | d->escrow.entry[id].generation << 32;
@@ -156,6 +160,15 @@ void ff_keeper_event(struct ff_dispatcher *d, const struct ff_poller_event *even
         unpark(d, id, !(event->events & FF_POLL_HUP));
 }
 
+void ff_keeper_watch_all(struct ff_dispatcher *d)
+{
+    for (int i = 0; i < TIMED_LISTS; i++)
+        for (uint32_t id = d->escrow.list[TIMED[i]].first, next; id > 0; id = next) {
+            next = d->escrow.entry[id].next;
+            watch(d, id);
+        }
+}
+
 void ff_keeper_end_parked(struct ff_dispatcher *d)
 {
     static const uint16_t parked[] = {FF_LIST_PARKED, FF_LIST_SILENT};
@@ -205,9 +218,6 @@ static int64_t due_ms(const struct ff_dispatcher *d, uint16_t list)
                                                 : d->keep_alive_ms;
     return first && after_ms ? d->escrow.entry[first].since_ms + after_ms : INT64_MAX;
 }
-
-static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_HALF, FF_LIST_LINGER};
-enum { TIMED_LISTS = sizeof(TIMED) / sizeof(*TIMED) };
 
 void ff_keeper_expire(struct ff_dispatcher *d)
 {

@@ -57,6 +57,9 @@ void ff_keeper_keep(struct ff_dispatcher *d, uint32_t id, uint16_t list);
  */
 void ff_keeper_refuse(struct ff_dispatcher *d, uint32_t id, int status);
 
+/* In the next image of this process: watches all that are kept, as before. */
+void ff_keeper_watch_all(struct ff_dispatcher *d);
+
 /* Keeps an open connection until its client says something. */
 void ff_keeper_park(struct ff_dispatcher *d, uint32_t id);
 

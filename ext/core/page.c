@@ -1,5 +1,7 @@
 #include "page.h"
 
+#include "shared.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +13,25 @@ static size_t size_of(uint32_t conns_max)
     return sizeof(struct ff_page) + ((size_t)conns_max + 1) * sizeof(struct ff_conn_line);
 }
 
-int ff_page_open(uint32_t conns_max, struct ff_page **out)
+int ff_page_map(int fd, uint32_t conns_max, struct ff_page **out)
 {
     if (conns_max == 0 || conns_max > FF_CONNS_MAX)
         return -EINVAL;
-    struct ff_page *page = mmap(NULL, size_of(conns_max), PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (page == MAP_FAILED)
-        return -errno;
+    void *map;
+    int r = ff_shared_map(fd, size_of(conns_max), &map);
+    if (r < 0)
+        return r;
+    struct ff_page *page = map;
     page->conns_max = conns_max;
-    page->looks = 1;
+    if (page->looks == 0)
+        page->looks = 1;
     *out = page;
     return 0;
+}
+
+int ff_page_open(uint32_t conns_max, struct ff_page **out)
+{
+    return ff_page_map(-1, conns_max, out);
 }
 
 void ff_page_free(struct ff_page *page)
@@ -33,14 +42,13 @@ void ff_page_free(struct ff_page *page)
 
 enum { BLOCKS_SIZE = FF_LANES_MAX * FF_BLOCKS * FF_BLOCK };
 
-int ff_blocks_open(char **out)
+int ff_blocks_map(int fd, char **out)
 {
-    char *blocks = mmap(NULL, BLOCKS_SIZE, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (blocks == MAP_FAILED)
-        return -errno;
-    *out = blocks;
-    return 0;
+    void *map;
+    int r = ff_shared_map(fd, BLOCKS_SIZE, &map);
+    if (r == 0)
+        *out = map;
+    return r;
 }
 
 void ff_blocks_free(char *blocks)

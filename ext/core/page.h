@@ -84,16 +84,18 @@ struct ff_page {
     struct ff_conn_line conn[]; /* conns_max + 1 */
 };
 
-/* Maps a zeroed page for `conns_max` connections (at most FF_CONNS_MAX). Memory that is never
- * touched costs nothing. 0, -EINVAL or -errno. */
+/* Maps a page for `conns_max` connections (at most FF_CONNS_MAX): the one that `fd` has from an
+ * image of this process before, or a zeroed one, which `fd` then has (shared.h; open: none). Memory
+ * that is never touched costs nothing. 0, -EINVAL or -errno. */
+int ff_page_map(int fd, uint32_t conns_max, struct ff_page **out);
 int ff_page_open(uint32_t conns_max, struct ff_page **out);
 
 void ff_page_free(struct ff_page *page);
 
 /* Maps FF_BLOCKS blocks for each of FF_LANES_MAX lanes, side by side, so that a process that is
- * forked before a lane is leased finds them too. Memory that is never touched costs nothing.
- * 0 or -errno; free accepts NULL. */
-int ff_blocks_open(char **out);
+ * forked before a lane is leased finds them too. `fd` as above. Memory that is never touched costs
+ * nothing. 0 or -errno; free accepts NULL. */
+int ff_blocks_map(int fd, char **out);
 void ff_blocks_free(char *blocks);
 
 /* The blocks of one lane. */

@@ -13,7 +13,7 @@ enum { PROCESSES = 8, ADDITIONS = 100000, EVERY = 1000 };
 static struct ff_cells *open_cells(void)
 {
     struct ff_cells *cells;
-    if (ff_cells_open(&cells) < 0)
+    if (ff_cells_map(-1, &cells) < 0)
         abort();
     return cells;
 }

@@ -19,6 +19,7 @@ FLOORS = {
     "rescue": -1,
     "keeper": -1,
     "salvage": -1,
+    "handover": -1,
     "escrow": -1,
     "hub": -1,
     "hub_routes": -1,
@@ -62,12 +63,15 @@ FLOORS = {
     "pace": -4,
     "buffer": -4,
     "spool": -4,
+    "record": -4,
+    "shared": -4,
     "histogram": -4,
 }
 
 # Who may look sideways, and at whom. Master and worker meet in the page and the channel only.
 NEIGHBOURS = {
-    "dispatcher": {"dealer", "escrow", "hub", "keeper", "rescue"},
+    "dispatcher": {"dealer", "escrow", "handover", "hub", "keeper", "rescue"},
+    "handover": {"dispatcher", "keeper"},
     "hub": {"hub_routes"},
     "hub_routes": {"hub"},
     "recovery": {"dealer", "dispatcher", "keeper", "salvage"},
@@ -80,6 +84,7 @@ NEIGHBOURS = {
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
     "cells": {"page"},
+    "record": {"buffer"},
     "conntable": {"page"},
     "inbox": {"frame"},
     "outbox": {"frame"},

@@ -11,6 +11,15 @@ def sit(lane: int) -> None:
 def give_back(lane: int | None) -> None:
     """Take the shares out of all gauges that the worker at *lane* had (None: at none): it is gone."""
 
+def fd() -> int:
+    """Return the descriptor behind the cells of this process: what its next image inherits."""
+
+def inherit(fd: int) -> None:
+    """Use the cells behind *fd*, which is taken, in place of those of this image; before any is made.
+
+    Raises OSError: EINVAL if they are of another size.
+    """
+
 class Counter:
     """A number that only goes up."""
 

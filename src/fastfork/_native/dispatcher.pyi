@@ -8,6 +8,9 @@ HISTOGRAM_ENDS: list[float]
 MAIL: int
 """Stands, in what `Dispatcher.wait` returns, for what was said to the master on the bus."""
 
+def layout() -> int:
+    """Return what old workers and a new master have to agree on, as a number: another one, another layout."""
+
 class Seat:
     """What one worker process needs to take its place at a lane; made by `Dispatcher.seat`.
 
@@ -46,6 +49,7 @@ class Dispatcher:
         timeout: float = 0.0,
         dispatch: str = "round-robin",
         replay: bool = True,
+        inherited: bytes | None = None,
     ) -> None:
         """Map the shared page and open the reactor.
 
@@ -54,7 +58,11 @@ class Dispatcher:
         one that has said a part of a request and was taken from a lane without time for it, *timeout* an
         application that has a request (0: any). *dispatch* ("round-robin", "least-loaded", "ip-hash") says
         who gets the next connection, of those that have room. Without *replay*, a request whose worker died
-        is answered 502 and never run again. Raises OSError.
+        is answered 502 and never run again.
+
+        *inherited*, from `hand_over` in the image of this process before: page, connections, lanes and bus
+        are those; *max_connections* and *dispatch* stay what they were, listeners have to be given again.
+        Raises OSError: EPROTO if it is no such thing.
         """
 
     def adapt(self, *, dispatch: str, at_once: int) -> None:
@@ -180,6 +188,12 @@ class Dispatcher:
 
     def lines_lost(self) -> int:
         """Lines of access logs that workers could not write, since the start."""
+
+    def hand_over(self) -> bytes:
+        """Return all that this one knows, for the next image of this process; descriptors by number."""
+
+    def survive(self, on: bool) -> None:
+        """Let the descriptors that are its own stay open when this process executes another image, or not."""
 
     def close(self) -> None:
         """Close every connection and lane; the listening sockets stay yours. May be called twice."""
