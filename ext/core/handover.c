@@ -71,7 +71,6 @@ static void record_dispatcher(struct ff_dispatcher *d, struct ff_record *r)
     ff_record(r, &d->suspect_lane, sizeof(d->suspect_lane));
     ff_record(r, &d->kept_slot, sizeof(d->kept_slot));
     ff_record(r, &d->suspect_since_ms, sizeof(d->suspect_since_ms));
-    ff_record(r, &d->died_alone, sizeof(d->died_alone));
     ff_record(r, &d->shortage_told_ms, sizeof(d->shortage_told_ms));
     ff_record(r, &lanes, sizeof(lanes));
     if (lanes > FF_LANES_MAX)

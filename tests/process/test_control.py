@@ -125,7 +125,7 @@ def test_restart_replaces_one_worker(server: Cluster, client: Client) -> None:
     assert views[1]["pid"] not in before
     assert views[1]["state"] == "ready"
     assert views[1]["last_end"].startswith("retires as it was told to")
-    assert client.status()["ends"] == {"relieved": 1}
+    wait_until(lambda: client.status()["ends"] == {"relieved": 1})
 
 
 @pytest.mark.slow

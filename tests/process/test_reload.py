@@ -265,7 +265,26 @@ def test_asgi_workers_that_nobody_asks_leave_at_once(start: Start, tmp_path: Pat
 
     reload(cluster, done=1)
 
-    assert len(cluster.workers) == 2
+    wait_until(lambda: len(cluster.workers) == 2)
+
+
+def test_request_that_runs_long_does_not_hold_up_the_next_slot(
+    start: Start, connect: Connect, gate: Callable[[], Gate]
+) -> None:
+    cluster, doors = start("process:app"), [gate(), gate()]
+    old = {cluster.worker_in(0), cluster.worker_in(1)}
+    wires = [connect(cluster).send(get(door.url())) for door in doors]
+    for door in doors:
+        door.wait_for_request()
+
+    reload(cluster, done=1)
+
+    assert old.isdisjoint({cluster.worker_in(0), cluster.worker_in(1)})
+    assert old < set(cluster.workers)
+    for door in doors:
+        door.open()
+    assert [wire.read_response().status for wire in wires] == [200, 200]
+    wait_until(lambda: old.isdisjoint(cluster.workers))
 
 
 def test_request_that_runs_is_finished_by_the_old_worker(

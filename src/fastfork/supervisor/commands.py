@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastfork.supervisor.slots import Slot
     from fastfork.supervisor.template import Template
 
-    Relieve = Callable[[Slot, Callable[[str | None], None]], None]
+    Relieve = Callable[[Slot, Callable[[str | None], None]], object]
     Reload = Callable[[str, Callable[[str | None], None]], None]
     Scale = Callable[[int, str, Callable[[str | None], None]], None]
 

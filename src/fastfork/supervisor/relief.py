@@ -1,4 +1,9 @@
-"""Relieving workers, one slot at a time: the next one is ready before the old one leaves."""
+"""Relieving workers: the next one is ready before the old one leaves.
+
+A slot has two workers at most: one that serves and one that starts, or one that serves and one that leaves.
+How many may start at a time is limited; those that leave hold nobody up but their own slot. Workers that
+retire by themselves do so one at a time, to the end.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +50,10 @@ class Reliefs:
     ) -> None:
         """*fork* starts a worker of a slot in lanes; it raises OSError."""
         self.handovers: list[Handover] = []
+        self.leaving: list[tuple[Slot, Worker]] = []
+        """Workers that finish what they run; their slots have another one, or are gone."""
         self.parallel = 1
-        """How many slots may have two workers at a time, for those that somebody wants to be replaced."""
+        """How many workers may start at a time in place of others that somebody wants to be replaced."""
         self._settings = settings
         self._dispatcher = dispatcher
         self._slots = slots
@@ -67,15 +74,38 @@ class Reliefs:
         """The server stops: nobody is relieved any more."""
         self._is_on = False
         self._look_at = None
+        self.leaving += [(one.slot, one.successor) for one in self.handovers]
+        self.handovers.clear()
 
-    def relieve(self, slot: Slot, tell: Tell) -> None:
+    def relieve(self, slot: Slot, tell: Tell) -> Wish:
         """Replace the worker of *slot* when its turn comes, and *tell*."""
-        if not self._is_on:
-            tell("the server is still starting, or stops already")
-            return
-        self._wishes.append(Wish(slot, tell))
-        if len(self.handovers) < self.parallel:
+        wish = Wish(slot, tell)
+        if self._is_on:
+            self._wishes.append(wish)
             self._look_at = time.monotonic()
+        else:
+            tell("the server is still starting, or stops already")
+        return wish
+
+    def withdraw(self, wishes: Sequence[Wish]) -> None:
+        """Forget those of *wishes* whose turn has not come."""
+        self._wishes = [one for one in self._wishes if one not in wishes]
+
+    def leave(self, slot: Slot, worker: Worker) -> None:
+        """Let *worker*, which is the slot's no more, finish what it runs and end."""
+        worker.deadline = time.monotonic() + self._settings.graceful_timeout
+        self.leaving.append((slot, worker))
+        for lane in worker.lanes:
+            self._dispatcher.leave(lane)
+
+    def has_left(self, slot: Slot, worker: Worker) -> bool:
+        """Close the lanes of *worker* if it was one of those that leave; return whether it was."""
+        if (slot, worker) not in self.leaving:
+            return False
+        self.leaving.remove((slot, worker))
+        release(self._dispatcher, worker.lanes)
+        self._look_at = time.monotonic()  # its slot may have been waited for
+        return True
 
     def at(self, slot: Slot) -> Handover | None:
         """Return the handover that goes on in *slot*, if one does."""
@@ -89,8 +119,7 @@ class Reliefs:
     def give_up(self) -> None:
         """Forget next workers that are not ready yet: they are made from what holds no more."""
         for handover in self.handovers:
-            if not handover.is_taken_over:
-                handover.other.kill()
+            handover.successor.kill()
 
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
@@ -100,21 +129,23 @@ class Reliefs:
         """Begin to relieve a worker, if one is to be."""
         if self._look_at is None or time.monotonic() < self._look_at:
             return
-        self._look_at = self._later()
+        self._look_at = self._later() if self._is_on else None
+        if not self._is_on:
+            return
         if self._wishes:
-            wish = next((one for one in self._wishes if self.at(one.slot) is None), None)
+            self._look_at = None  # when one that starts is ready, or one that leaves has left
+            wish = next((one for one in self._wishes if self._is_free(one.slot)), None)
             if wish is None or len(self.handovers) >= self.parallel:
-                self._look_at = None  # when one of those that go on is over
                 return
             self._wishes.remove(wish)
+            self._look_at = time.monotonic()
             slot, tell = wish
             if slot.worker and slot.worker.is_ready:
                 self._begin(slot, why="as it was told to", tell=tell)
             else:
-                self._look_at = time.monotonic()
                 tell("it does not serve now: the next one is being started")
             return
-        if self.handovers:
+        if self.handovers or self.leaving:
             self._look_at = None
             return
         now = time.monotonic()
@@ -136,36 +167,41 @@ class Reliefs:
 
     def take_over(self, slot: Slot) -> None:
         """The next worker of *slot* is ready: deal to it, and let the old one finish."""
-        handover = self.at(slot)
-        if handover is None or not self._is_on:
+        handover, old = self.at(slot), slot.worker
+        if handover is None or old is None or not self._is_on:
             return
-        successor = handover.other
-        old = handover.take_over()
-        old.deadline = time.monotonic() + self._settings.graceful_timeout
+        successor = handover.successor
+        slot.worker, slot.lanes = successor, successor.lanes
         for lane in successor.lanes:
             self._dispatcher.ready(lane)
-        for lane in old.lanes:
-            self._dispatcher.leave(lane)
-        told = f"retires {handover.why}; pid {successor.pid} takes over"
-        slot.log_end(self._log, old, told)
+        self.leave(slot, old)
+        slot.log_end(self._log, old, f"retires {handover.why}; pid {successor.pid} takes over")
+        self._end(handover, None)
 
     def finish(self, handover: Handover, worker: Worker, *, told: str) -> None:
         """One of the two, *worker*, has ended, as *told*: the other one serves, or soon will."""
         slot = handover.slot
-        self._look_at = time.monotonic()
         release(self._dispatcher, worker.lanes)
-        if worker is handover.other and not handover.is_taken_over:
-            put_off = self._put_off(slot, told, handover.tell)
+        if worker is handover.successor:
+            put_off = self._put_off(slot, handover.tell)
             slot.log_end(self._log, worker, f"{told}; {put_off}", is_bad=True)
+            self._end(handover, told)
             return
-        if handover.is_taken_over:
-            slot.log_end(self._log, worker, told)
-        else:
-            slot.worker, slot.lanes = handover.other, handover.other.lanes
-            told = f"{told}; pid {handover.other.pid} takes over"
-            slot.log_end(self._log, worker, told, is_bad=True)
+        slot.worker, slot.lanes = handover.successor, handover.successor.lanes
+        told = f"{told}; pid {handover.successor.pid} takes over"
+        slot.log_end(self._log, worker, told, is_bad=True)
+        self._end(handover, None)
+
+    def _end(self, handover: Handover, failure: str | None) -> None:
+        self.handovers.remove(handover)
+        if self._wishes or self._look_at is None:
+            self._look_at = time.monotonic()
         if handover.tell:
-            handover.tell(None)
+            handover.tell(failure)
+
+    def _is_free(self, slot: Slot) -> bool:
+        """Whether *slot* has one worker at most."""
+        return self.at(slot) is None and all(slot is not other for other, _ in self.leaving)
 
     def _later(self) -> float | None:
         return time.monotonic() + _LOOK if self._is_limited else None
@@ -180,15 +216,15 @@ class Reliefs:
                 raise
         except OSError as error:
             failure = f"can't fork the next worker {slot.number}: {error.strerror}"
-            self._log.error(f"{failure}; {self._put_off(slot, failure, tell)}")
+            self._log.error(f"{failure}; {self._put_off(slot, tell)}")
+            if tell:
+                tell(failure)
             return
-        self._look_at = time.monotonic() if self._wishes else None
-        self.handovers.append(Handover(slot, why=why, successor=successor, tell=tell))
+        self.handovers.append(Handover(slot, why, successor, tell))
 
-    def _put_off(self, slot: Slot, failure: str, tell: Tell | None) -> str:
+    def _put_off(self, slot: Slot, tell: Tell | None) -> str:
+        """Try again later what nobody is told of; return what follows."""
         if tell:
-            self._look_at = time.monotonic()
-            tell(failure)
             return "the old one goes on"
         delay = max(_LOOK, slot.backoff.delay(healthy_for=0.0, chance=chance()))
         self._look_at = time.monotonic() + delay

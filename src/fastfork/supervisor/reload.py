@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fastfork.log import Log
-    from fastfork.supervisor.relief import Reliefs, Tell
+    from fastfork.supervisor.relief import Reliefs, Tell, Wish
     from fastfork.supervisor.slots import Slot
     from fastfork.supervisor.template import Template
 
@@ -77,9 +77,9 @@ class _Reload(NamedTuple):
     before: Surroundings
     """Where the old generation was made."""
     left: list[Slot]
-    """Those that have not begun."""
-    begun: list[Slot]
-    """Those that are being relieved."""
+    """Those that still have a worker of the old generation."""
+    wishes: list[Wish]
+    """That their workers be relieved."""
 
 
 class Reloads:
@@ -128,12 +128,13 @@ class Reloads:
         if self._running is not None:
             # It may still fail: then all goes back to the last generation that was whole.
             before.close()
-            superseded, given_up, old, before = self._running[:4]
-            end_template(given_up)
-            superseded("a newer reload took its place")
+            superseded = self._running
+            old, before = superseded.old, superseded.before
+            self._give_up(superseded)
+            superseded.tell("a newer reload took its place")
             self.generation = old
         fresh = fresh._replace(template=self._template_of(fresh))
-        reload = self._running = _Reload(tell, fresh, old, before, left=[], begun=[])
+        reload = self._running = _Reload(tell, fresh, old, before, left=[], wishes=[])
         self._reliefs.give_up()
         if fresh.template is None:
             self._use(reload, None)
@@ -149,8 +150,12 @@ class Reloads:
             return
         self.generation = reload.fresh
         self._reliefs.parallel = reload.fresh.settings.reload_parallel
-        reload.left[:] = self._slots
-        self._next(reload)
+        reload.left[:] = [slot for slot in self._slots if not self._starts_anyway(slot)]
+        for slot in reload.left[:]:
+            wish = self._reliefs.relieve(slot, partial(self._go_on, reload, slot))
+            reload.wishes.append(wish)
+        if not reload.left:
+            self._succeed(reload)
 
     def _renew(self) -> tuple[Generation, list[str]]:
         self._start.enter_again()
@@ -161,23 +166,14 @@ class Reloads:
         self._newest += 1
         return generation_of(settings, number=self._newest), fixed
 
-    def _next(self, reload: _Reload) -> None:
-        while reload.left and len(reload.begun) < reload.fresh.settings.reload_parallel:
-            slot = reload.left.pop(0)
-            if not self._starts_anyway(slot):
-                reload.begun.append(slot)
-                self._reliefs.relieve(slot, partial(self._go_on, reload, slot))
-        if reload is self._running and not reload.left and not reload.begun:
-            self._succeed(reload)
-
     def _go_on(self, reload: _Reload, slot: Slot, failure: str | None) -> None:
         if reload is not self._running:
             return
-        reload.begun.remove(slot)
-        if failure is None or slot not in self._slots:
-            self._next(reload)
-        else:
+        reload.left.remove(slot)
+        if failure is not None and slot in self._slots:
             self._fail(reload, f"worker {slot.number} {failure}")
+        elif not reload.left:
+            self._succeed(reload)
 
     def _starts_anyway(self, slot: Slot) -> bool:
         """Whether nobody serves in *slot*: the next one will be of the new generation."""
@@ -201,11 +197,15 @@ class Reloads:
     def _fail(self, reload: _Reload, failure: str) -> None:
         self._running = None
         self.generation = reload.old
+        self._give_up(reload)
         self._reliefs.give_up()
-        end_template(reload.fresh)
         reload.before.restore()
         reload.before.close()
         self._told(failure, reload.tell)
+
+    def _give_up(self, reload: _Reload) -> None:
+        self._reliefs.withdraw(reload.wishes)
+        end_template(reload.fresh)
 
     def _told(self, failure: str, tell: Tell) -> None:
         self._log.error(f"not reloaded, the workers that serve go on: {failure}")

@@ -38,8 +38,6 @@ class Scaling:
     ) -> None:
         """*fork* starts a worker of a slot in lanes; it raises OSError."""
         self.wanted = wanted
-        self.leaving: list[tuple[Slot, Worker]] = []
-        """Workers that finish; their slots are gone already."""
         self._settings = settings
         self._dispatcher = dispatcher
         self._slots = slots
@@ -71,13 +69,13 @@ class Scaling:
             pass
         while len(self._slots) > self.wanted and self._remove():
             pass
-        self._conclude()
+        self.conclude()
 
     def count_ready(self, slot: Slot) -> None:
         """A worker of *slot* is ready, perhaps its first one."""
         if slot in self._starting:
             self._starting.remove(slot)
-            self._conclude()
+            self.conclude()
 
     def has_failed(self, slot: Slot, told: str) -> bool:
         """Give *slot* up if it was its first worker that ended, as *told*; return whether it was."""
@@ -89,15 +87,6 @@ class Scaling:
         self.wanted = len(self._slots)
         self._log.error(f"worker {slot.number} {told}; {self.wanted} workers go on")
         self._answer(f"worker {slot.number} {told}")
-        return True
-
-    def has_left(self, slot: Slot, worker: Worker) -> bool:
-        """Close the lanes of a *worker* of no slot any more; return whether it was one."""
-        if (slot, worker) not in self.leaving:
-            return False
-        self.leaving.remove((slot, worker))
-        release(self._dispatcher, worker.lanes)
-        self._conclude()
         return True
 
     def end(self) -> None:
@@ -137,18 +126,16 @@ class Scaling:
         if worker is None:
             release(self._dispatcher, slot.lanes)
             return True
-        self.leaving.append((slot, worker))
-        worker.deadline = time.monotonic() + self._settings.graceful_timeout
-        if worker.is_ready:
-            for lane in worker.lanes:
-                self._dispatcher.leave(lane)
-        else:
+        self._reliefs.leave(slot, worker)
+        if not worker.is_ready:
             worker.kill()  # it has nothing to finish
         slot.log_end(self._log, worker, "leaves, its slot is wanted no more")
         return True
 
-    def _conclude(self) -> None:
-        if not self._starting and not self.leaving and len(self._slots) == self.wanted:
+    def conclude(self) -> None:
+        """Tell that it is done, if it is: all serve that are wanted, and of the others nobody is left."""
+        is_left = any(slot not in self._slots for slot, _ in self._reliefs.leaving)
+        if not self._starting and not is_left and len(self._slots) == self.wanted:
             self._answer(None)
 
     def _answer(self, failure: str | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fastfork.supervisor.restart import Backoff
 from fastfork.supervisor.words import reason
 
@@ -50,37 +52,11 @@ class Slot:
         write(f"worker {self.number} (pid {worker.pid}) {told}")
 
 
-class Handover:
-    """One slot has two workers: the next one starts, takes over, and the old one finishes.
+class Handover(msgspec.Struct, eq=False):
+    """One slot gets another worker: it is over when that one is ready, and the old one leaves."""
 
-    Until it is over the slot's worker is the old one, from then on the next one.
-    """
-
-    def __init__(
-        self,
-        slot: Slot,
-        *,
-        why: str,
-        successor: Worker,
-        tell: Callable[[str | None], None] | None = None,
-    ) -> None:
-        """*tell* whoever wanted it when it is over: None, or why the old worker goes on."""
-        self.slot = slot
-        self.why = why
-        self.tell = tell
-        self.other = successor
-        """The one that is not the slot's: first the next one, then the old one."""
-        self.is_taken_over = False
-
-    def ends_with(self, slot: Slot, worker: Worker) -> bool:
-        """Whether it is over when *worker* of *slot* ends: the other one serves, or soon will."""
-        return worker is self.other or (slot is self.slot and not self.is_taken_over)
-
-    def take_over(self) -> Worker:
-        """Make the next one the slot's worker; return the old one."""
-        old = self.slot.worker
-        assert old is not None
-        self.slot.worker, self.slot.lanes = self.other, self.other.lanes
-        self.other = old
-        self.is_taken_over = True
-        return old
+    slot: Slot
+    why: str
+    successor: Worker
+    tell: Callable[[str | None], None] | None = None
+    """To be called when it is over: with None, or why the old worker goes on."""

@@ -175,8 +175,8 @@ class Staff:
             if slot.worker:
                 yield slot, slot.worker
         for handover in self.reliefs.handovers:
-            yield handover.slot, handover.other
-        yield from self.scaling.leaving
+            yield handover.slot, handover.successor
+        yield from self.reliefs.leaving
 
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
@@ -369,16 +369,14 @@ class Staff:
         self._unwatch(worker.pidfd)
         status = worker.bury()
         self.run_legacy(self._legacy.of_worker, "child_exit", pid=worker.pid, slot=slot.number)
-        handover = self.reliefs.at(slot)
-        is_relieved = bool(handover and handover.is_taken_over and worker is handover.other)
-        slot.count_end(worker, status, is_relieved=is_relieved)
-        if handover and worker is handover.other:
-            self.reliefs.handovers.remove(handover)
-        elif worker is slot.worker:
+        if worker is slot.worker:
             slot.worker = None
         self.reap_strangers()  # they may have stood behind it
         end = self._ends.of(worker, status)
         lost = self._dispatcher.recover(worker.lanes, by_itself=end.is_by_itself)
+        handover = self.reliefs.at(slot)
+        has_left = self.reliefs.has_left(slot, worker)
+        slot.count_end(worker, status, is_relieved=has_left)
         for done, request, is_timed_out in self._dispatcher.rescued():
             shown = escape(request) or "a request"
             if is_timed_out:
@@ -388,13 +386,12 @@ class Staff:
                 self._log.warning(f"worker {slot.number} {words.rescue(done, shown)}")
         if self.refusal is not None:
             return
-        if self.is_stopping or self.scaling.has_left(slot, worker):
+        if self.is_stopping or has_left:
             slot.log_end(self._log, worker, end.told(lost))
+            self.scaling.conclude()
         elif not self.is_open:
             self._refuse(slot, worker, status)
-        elif handover and handover.ends_with(slot, worker):
-            if handover in self.reliefs.handovers:
-                self.reliefs.handovers.remove(handover)
+        elif handover:
             self.reliefs.finish(handover, worker, told=self._ends.failure(worker, end, lost))
         else:
             failure = self._ends.failure(worker, end, lost)
