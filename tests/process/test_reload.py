@@ -79,7 +79,7 @@ def test_new_code_is_served_by_every_worker(start: Start, site: Site) -> None:
     reload(cluster, done=1)
 
     assert [cluster.ask() for _ in range(4)] == [b"the second "] * 4
-    assert before.isdisjoint(cluster.workers)
+    wait_until(lambda: before.isdisjoint(cluster.workers))
 
 
 def test_code_that_does_not_import_leaves_the_old_workers_alone(start: Start, site: Site) -> None:
@@ -201,7 +201,7 @@ def test_code_that_fails_its_check_leaves_the_old_workers_alone(start: Start, si
     cluster.wait_for_log("not reloaded")
 
     assert "the check of /health was answered 503 Service Unavailable\nno database" in cluster.log
-    assert cluster.workers == workers
+    wait_until(lambda: cluster.workers == workers)
     assert cluster.ask() == b"first "
 
 
