@@ -87,8 +87,8 @@ def _name_of(hook: Hook) -> str:
     return getattr(hook, "__qualname__", repr(hook))
 
 
-on_worker_start = Hooks("on_worker_start")
-on_reload = Hooks("on_reload")
-on_ready = Hooks("on_ready")
-on_worker_stop = Hooks("on_worker_stop")
-on_exit = Hooks("on_exit")
+on_worker_start: Hooks = Hooks("on_worker_start")
+on_reload: Hooks = Hooks("on_reload")
+on_ready: Hooks = Hooks("on_ready")
+on_worker_stop: Hooks = Hooks("on_worker_stop")
+on_exit: Hooks = Hooks("on_exit")

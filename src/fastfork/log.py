@@ -50,10 +50,10 @@ class LogFile:
 
     def __init__(self, path: str, *, setting: str, dash: int) -> None:
         """Open *path*; "-" is the descriptor *dash*. Raises ConfigError, which names *setting*."""
-        self.path = None if path == "-" else os.path.abspath(path)
+        self.path: str | None = None if path == "-" else os.path.abspath(path)
         """None for what was inherited: it can't be opened anew."""
         try:
-            self.fd = _open_own(dash) if self.path is None else _open(self.path)
+            self.fd: int = _open_own(dash) if self.path is None else _open(self.path)
         except OSError as error:
             raise ConfigError(f"{setting}: can't open {path!r}: {error.strerror}") from None
         self._is_ours = self.path is not None or self.fd != dash

@@ -55,13 +55,13 @@ class Bridge:
 
     def __init__(self, own: str, *, hub: ToHub, broker: ToBroker, is_late: bool = False) -> None:
         """*own* is what this server is called elsewhere; *is_late*: a bridge before this one failed."""
-        self.elsewhere = Elsewhere()
-        self.is_up = False
-        self.why = "not connected yet"
+        self.elsewhere: Elsewhere = Elsewhere()
+        self.is_up: bool = False
+        self.why: str = "not connected yet"
         """Why not, if it is not."""
-        self.lost = 0
+        self.lost: int = 0
         """Messages that did not get across."""
-        self.carried = 0
+        self.carried: int = 0
         self._own = own
         self._hub = hub
         self._broker = broker

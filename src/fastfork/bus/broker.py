@@ -62,7 +62,7 @@ class Broker:
 
     def __init__(self, url: str, channel: str, own: str, *, limit: int, users: Users) -> None:
         """Let at most *limit* octets wait to be sent."""
-        self.client = Redis.from_url(
+        self.client: Redis = Redis.from_url(
             url,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=_WITHIN,

@@ -21,7 +21,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.names: frozenset[str] = frozenset()
-        self.heard_at = 0.0
+        self.heard_at: float = 0.0
         self.working = 0
         """Requests of ours that it has not answered."""
 

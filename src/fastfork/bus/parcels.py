@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MESSAGE_MAX = 8 << 20
 """Octets of a message to other servers, at most: Redis cuts off who is behind by more than 32 MiB."""
@@ -55,6 +60,6 @@ class Bye(msgspec.Struct, frozen=True, array_like=True, tag="bye"):
 
 Parcel = Said | News | Ask | Answer | Bye
 
-packed = msgspec.msgpack.Encoder().encode
-unpacked = msgspec.msgpack.Decoder(Parcel).decode
+packed: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
+unpacked: Callable[[bytes], Any] = msgspec.msgpack.Decoder(Parcel).decode
 """Raises msgspec.MsgspecError for what is no parcel."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fastfork._native.bus import Link
     from fastfork.bus.answers import Answers
-    from fastfork.bus.handlers import Handlers
+    from fastfork.bus.handlers import Handler, Handlers
     from fastfork.bus.leadership import Duty
     from fastfork.bus.onloop import OnLoop
 
@@ -39,11 +39,15 @@ class Worker(Endpoint):
         self._runner: Runner | None = None
         self._answers: Answers | None = None
         self._leadership = Leadership(on_error)
-        self.on_lead = self._leadership.begin
+        self.on_lead: Callable[[], None] | None = self._leadership.begin
         self.on_end: Callable[[], object] | None = None
         """Called by the thread that hears, when the master is gone."""
-        self.finish = lambda handler, topic, rest: self._run_here(rest)
-        self.finish_answer = lambda number, name, rest: self.answer(number, self._run_here(rest))
+        self.finish: Callable[[Handler, str, Awaitable[Any]], object] = (
+            lambda handler, topic, rest: self._run_here(rest)
+        )
+        self.finish_answer: Callable[[int, str, Awaitable[Any]], object] = (
+            lambda number, name, rest: self.answer(number, self._run_here(rest))
+        )
 
     def run_on(self, loop: AbstractEventLoop) -> None:
         """Let handlers and async duties run on *loop*; before `open`, in the loop's thread.

@@ -35,7 +35,7 @@ def _run(**given: Any) -> None:
         raise SystemExit(error.exit_code) from None
 
 
-serve = click.Command(
+serve: click.Command = click.Command(
     "serve",
     callback=_run,
     params=parameters(),

@@ -34,6 +34,8 @@ from fastfork.errors import StartError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fastfork.cluster.events import Listen
+
 __all__ = [
     "Address",
     "Here",
@@ -58,16 +60,16 @@ __all__ = [
     "workers",
 ]
 
-is_primary = True
+is_primary: bool = True
 """Whether this process is the one that forks; false in workers."""
 
-is_worker = False
+is_worker: bool = False
 """The opposite."""
 
 worker: Here | None = None
 """This worker; None in the primary."""
 
-scheduling_policy = os.environ.get("FASTFORK_SCHED_POLICY") or RR
+scheduling_policy: str = os.environ.get("FASTFORK_SCHED_POLICY") or RR
 """Who gets the next connection, from the first fork on: "round-robin", "least-loaded" or "ip-hash"."""
 
 
@@ -84,10 +86,12 @@ _primary = Primary(enter=_enter)
 workers: dict[int, Worker] = _primary.workers
 """The workers that have not ended, by id; empty in a worker."""
 
-settings = _primary.options
+settings: Options = _primary.options
 """What `setup_primary` has said so far."""
 
-on, once, off = _primary.on, _primary.once, _primary.off
+on: Listen = _primary.on
+once: Listen = _primary.once
+off: Callable[[str, Callable[..., Any]], None] = _primary.off
 
 
 def setup_primary(**more: Any) -> None:

@@ -40,8 +40,8 @@ class Here(Emitter):
     def __init__(self, number: int, desk: Desk) -> None:
         super().__init__("message", "disconnect")
         self.id = number
-        self.slot = desk.place.slot
-        self.state = "online"
+        self.slot: int = desk.place.slot
+        self.state: str = "online"
         self.exited_after_disconnect: bool | None = None
         self._desk = desk
         self._held: deque[Any] = deque(maxlen=_HELD)

@@ -58,7 +58,7 @@ class Core:
         self.settings = settings
         self.addresses: tuple[Address, ...] = ()
         self.servers: tuple[tuple[str, str], ...] = ()
-        self.is_closing = False
+        self.is_closing: bool = False
         """Whether all workers are to leave, and nobody new may come."""
         self._binds: tuple[str, ...] = ()
         self._listeners: list[Listener] = []

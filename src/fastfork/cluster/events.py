@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from fastfork.errors import ClusterStopping
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Listen(Protocol):
+    """`Emitter.on` and `Emitter.once`, as functions."""
+
+    @overload
+    def __call__(self, event: str) -> Callable[[F], F]: ...
+    @overload
+    def __call__(self, event: str, handler: F) -> F: ...
 
 
 class Emitter:

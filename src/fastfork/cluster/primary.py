@@ -38,7 +38,7 @@ class Primary(Emitter):
     def __init__(self, *, enter: Callable[[Here], None]) -> None:
         """*enter* is called in a new worker, before its program runs."""
         super().__init__("fork", "online", "listening", "message", "disconnect", "exit", "setup")
-        self.options = Options()
+        self.options: Options = Options()
         self.workers: dict[int, Worker] = {}
         """By id, until they have ended."""
         self._enter = enter

@@ -46,8 +46,8 @@ class Worker(Emitter):
         """1, 2, 3...; never given again."""
         self.slot = slot
         """The lowest number from 0 that was free; who comes later gets it again."""
-        self.process = Process(process.pid)
-        self.state = "none"
+        self.process: Process = Process(process.pid)
+        self.state: str = "none"
         """none, online, listening, draining, disconnected, dead."""
         self.exited_after_disconnect: bool | None = None
         """Whether its end was wanted; None until it ends, or is told to."""

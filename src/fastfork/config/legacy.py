@@ -58,7 +58,7 @@ class LegacyWorker:
 
     def __init__(self, pid: int, slot: int, log: LegacyLog) -> None:
         self.pid = pid
-        self.age = slot + 1
+        self.age: int = slot + 1
         self.log = log
 
 

@@ -29,7 +29,7 @@ class Client:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, name: str | None = None
     ) -> None:
-        self.path = Path(path) if path is not None else _find(name)
+        self.path: Path = Path(path) if path is not None else _find(name)
         self._socket = _connect(self.path)
         self._file = self._socket.makefile("rb")
 

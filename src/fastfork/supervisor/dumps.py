@@ -28,6 +28,8 @@ class Dumps:
     """The pipe, and the one dump that is under way."""
 
     def __init__(self) -> None:
+        self.fd: int
+        self.theirs: int
         self.fd, self.theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         """What to watch; and what the workers have."""
         self._call: Call | None = None

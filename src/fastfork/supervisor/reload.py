@@ -99,7 +99,7 @@ class Reloads:
         """*source* is how the server was started, and gives the settings as they would be now; *scale* takes
         a number of workers that has changed.
         """
-        self.generation = first
+        self.generation: Generation = first
         self._newest = first.number
         self._start, self._read = source
         self._slots = slots

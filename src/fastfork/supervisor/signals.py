@@ -61,6 +61,7 @@ class SignalInbox:
     """Collects signals while it is entered; from then on they do nothing: the end is near already."""
 
     def __init__(self) -> None:
+        self.fd: int
         self.fd, self._theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         """Readable when a signal came."""
         self._wakeup_before = -1

@@ -24,12 +24,12 @@ class Slot:
         self.number = number
         self.lanes = lanes
         """Of the worker that serves, or of the next one; one for each of its threads."""
-        self.backoff = Backoff()
+        self.backoff: Backoff = Backoff()
         self.worker: Worker | None = None
         self.due: float | None = None
         """When the next worker is to be forked; None: there is one, or none is wanted."""
         self.starts = 0
-        self.last_end = ""
+        self.last_end: str = ""
         """What the log said of the last worker's end."""
         self.ends: Counter[str] = Counter()
         """How often its workers ended, by reason (`words.REASONS`)."""

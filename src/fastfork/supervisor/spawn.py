@@ -25,16 +25,16 @@ class Worker:
     def __init__(self, pid: int, *, lanes: tuple[int, ...], pidfd: int, verdict: int) -> None:
         self.pid = pid
         self.lanes = lanes
-        self.pidfd = pidfd
+        self.pidfd: int = pidfd
         """Readable when the process has ended."""
-        self.verdict = verdict
+        self.verdict: int = verdict
         """Readable when the process has said whether it can serve."""
         self.generation = 1
         self.ready_at: float | None = None
-        self.term = Term()
+        self.term: Term = Term()
         self.is_timed_out = False
         """Whether it is ended because its application took too long."""
-        self.is_killed = False
+        self.is_killed: bool = False
         """Whether we have killed it."""
         self.deadline: float | None = None
         """When it is killed, if it has not ended by then; None: it may live."""

@@ -84,20 +84,20 @@ class Staff:
         self.slots: list[Slot] = []
         self.refusal: FastforkError | None = None
         """Why the first start failed, if it did."""
-        self.interface = ""
+        self.interface: str = ""
         """What kind of handler is served, once a worker has told."""
-        self.is_open = False
+        self.is_open: bool = False
         """Whether all workers of the first start were ready."""
-        self.is_stopping = False
+        self.is_stopping: bool = False
         """Whether who ends is not replaced any more."""
-        self.reliefs = Reliefs(
+        self.reliefs: Reliefs = Reliefs(
             settings,
             dispatcher=dispatcher,
             slots=self.slots,
             fork=self._fork,
             log=self._log,
         )
-        self.scaling = Scaling(
+        self.scaling: Scaling = Scaling(
             settings,
             wanted=workers,
             dispatcher=dispatcher,
@@ -107,7 +107,7 @@ class Staff:
             log=self._log,
         )
         first = generation_of(settings, number=1)
-        self.reloads = Reloads(
+        self.reloads: Reloads = Reloads(
             first,
             source=source,
             slots=self.slots,

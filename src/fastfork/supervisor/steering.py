@@ -49,7 +49,7 @@ class Steering:
         unwatch: Callable[[int], None],
     ) -> None:
         name = server_name(settings, listeners)
-        self.dumps = Dumps()
+        self.dumps: Dumps = Dumps()
         self._census = Census(
             settings,
             name=name,

@@ -67,9 +67,9 @@ class Template:
         self._deadline: float | None = None
         self._is_late = False
         """Whether it was killed because it took too long."""
-        self.is_over = False
+        self.is_over: bool = False
         """Whether there will be no other one."""
-        self.why = ""
+        self.why: str = ""
         """Why there is none, as the status says it; "" if there is one."""
 
     @property

@@ -23,8 +23,8 @@ class Logs:
         """Whether the standard logging package decides where lines go."""
         self.files: list[LogFile] = []
         try:
-            self.error = self._open_error()
-            self.access = self._open_access()
+            self.error: Log = self._open_error()
+            self.access: AccessLog | None = self._open_access()
         except BaseException:
             self.close()
             raise

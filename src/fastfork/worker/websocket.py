@@ -118,9 +118,9 @@ class WebSocket:
         self._negotiate(_values(headers, b"sec-websocket-extensions"))
         self.messages: deque[dict[str, Any]] = deque()
         """For the application: websocket.receive, and at last one websocket.disconnect, which stays."""
-        self.weight = 0
+        self.weight: int = 0
         """What is in there: about its octets in memory."""
-        self.is_open = True
+        self.is_open: bool = True
         """Whether the application may send; not once either side has closed."""
         self._parts: list[Any] | None = None
         """Of a message in several frames."""
