@@ -8,10 +8,11 @@ BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/*/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help serve portal portal-stack build test test-long lint fmt docs bench budgets asan fuzz soak wheel clean
+TASKS   = $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
+.PHONY: $(TASKS)
 
 help:  ## list the tasks
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 serve: $(VENV)/serve  ## install, then serve the example on 127.0.0.1:8000
 	$(BIN)/fastfork serve examples.hello:app
@@ -41,13 +42,19 @@ fuzz: build  ## the parsers, FUZZ_SECONDS (5) each, from the probe's cases on (n
 	$(BIN)/python tests/probe/seeds.py tests/core/build
 	$(MAKE) -C tests/core fuzz
 
-lint: $(VENV)/lint  ## style, types and layers; changes nothing
+lint: $(VENV)/lint  ## style, types, layers and workflows; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CFILES)
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint ext/bind
 	$(BIN)/lint-imports
+	told=$$(PYTHONPATH=src PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes fastfork --ignoreexternal) \
+		|| { echo "$$told" | grep -B1 -A1 'error:'; exit 1; }
+	$(BIN)/zizmor --quiet --offline .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 fmt: $(VENV)/lint  ## format Python and C in place
 	$(BIN)/ruff check --fix-only .
@@ -70,8 +77,40 @@ asan: $(VENV)/test  ## the native and wire tests on a build with ASan and UBSan
 		$(BIN)/python -m pytest tests/native tests/wire; \
 	status=$$?; $(BIN)/python setup.py -q build_ext --inplace; exit $$status
 
-wheel: $(VENV)/test  ## sdist, and the wheel built from it, in dist/
-	$(BIN)/python -m build --quiet
+sdist: $(VENV)/release  ## the sdist alone
+	rm -rf dist
+	$(BIN)/python -m build --quiet --sdist
+
+wheel: sdist  ## the sdist, and a wheel of it for every CPython on this machine, in dist/
+	$(BIN)/python tests/wheels/everywhere.py build dist/*.tar.gz
+
+check-wheel: wheel inspect-wheel  ## the same, looked into; and the smoke tests, from each, far from the sources
+	$(BIN)/python tests/wheels/everywhere.py try
+
+inspect-wheel: $(VENV)/release  ## look into what is in dist/
+	for wheel in dist/*.whl; do $(BIN)/auditwheel show $$wheel || exit 1; done
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python tests/wheels/contents.py dist/*.whl
+
+news: $(VENV)/release  ## what .github/news will say of the next version
+	$(BIN)/towncrier build --draft
+
+changelog: $(VENV)/release  ## fold .github/news into CHANGELOG.md, for the version in src/fastfork/_version.py
+	$(BIN)/towncrier build --yes
+
+packages:  ## the Debian packages that all this uses (as root, or by sudo)
+	.ci/packages
+
+gate:  ## whether RESULTS, words of a workflow, are all "success"
+	for result in $${RESULTS:-none}; do [ $$result = success ] || exit 1; done
+
+coverage: $(VENV)/coverage  ## which lines of the C core its units run
+	$(MAKE) -C tests/core -j2 coverage
+	$(BIN)/gcovr --root . --filter ext/core --sort uncovered-percent --fail-under-line 85 tests/core/build/coverage
+
+musl:  ## the C core with musl instead of glibc, as Alpine has it (needs musl-gcc; Debian: musl-tools)
+	$(MAKE) -C tests/core -j2 musl
 
 clean:  ## remove everything that a build or a test made
 	rm -rf build dist src/*.egg-info src/fastfork/_native/*.so tests/core/build bench/macro/build
@@ -100,6 +139,14 @@ $(VENV)/test: $(VENV)/serve
 
 $(VENV)/docs: $(VENV)/serve
 	$(call extra,docs)
+	touch $@
+
+$(VENV)/coverage: $(VENV)/tools pyproject.toml
+	$(call extra,coverage)
+	touch $@
+
+$(VENV)/release: $(VENV)/test
+	$(call extra,release)
 	touch $@
 
 $(VENV)/lint: $(VENV)/test

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium import webdriver
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -19,6 +22,8 @@ NEEDS_BROWSER = [
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
     """Give a browser without a screen."""
+    from selenium import webdriver  # who looks at no page needs it not
+
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
     for switch in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
