@@ -37,7 +37,7 @@ class Scaling:
         log: Log,
     ) -> None:
         """*fork* starts a worker of a slot in lanes; it raises OSError."""
-        self.wanted = wanted
+        self.wanted: int = wanted
         self._settings = settings
         self._dispatcher = dispatcher
         self._slots = slots
