@@ -74,7 +74,6 @@ def test_loaded_worker_gets_nothing_while_others_have_less(
     seen = [server.who().pid for _ in range(8)]
 
     assert {*seen} == {*server.workers} - {loaded}
-    assert seen.count(seen[0]) == 4
     door.open()
     assert answer(held.read_response().body).pid == loaded
 

@@ -16,8 +16,8 @@ CASES = line.CASES | fields.CASES | framing.CASES | connection.CASES
 
 @pytest.fixture(scope="module", params=["wsgi", "asgi"])
 def server(request: pytest.FixtureRequest, shared: Serve) -> Server:
-    """Give the probe's application, by each interface."""
-    return shared(f"probe:{request.param}")
+    """Give the probe's application, by each interface; it is asked before bodies of some MB have come."""
+    return shared(f"probe:{request.param}", "--max-spool", "1500000")
 
 
 def of_kind(kind: type) -> dict[str, Case]:
