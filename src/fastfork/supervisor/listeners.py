@@ -62,7 +62,7 @@ def _open(bind: Bind, *, backlog: int, umask: int) -> Listener:
             return _adopt(bind, backlog=backlog)
         return _open_tcp(bind, backlog=backlog)
     except OSError as error:
-        raise BindError(_explain(bind, error)) from None
+        raise BindError(explain(bind, error)) from None
 
 
 def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
@@ -158,7 +158,8 @@ def _inode(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _explain(bind: Bind, error: OSError) -> str:
+def explain(bind: Bind, error: OSError) -> str:
+    """Return why nobody can listen on *bind*, and what to do, from the *error* of trying."""
     said = f"can't listen on {bind}"
     if isinstance(error, socket.gaierror):
         return f"{said}: there is no such host; check the name, or listen on 127.0.0.1 or 0.0.0.0"
