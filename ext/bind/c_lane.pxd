@@ -12,7 +12,7 @@ from c_seat cimport ff_seat
 
 cdef extern from "page.h" nogil:
     struct ff_conn_line:
-        uint16_t listener
+        uint8_t listener
         ff_peer client
 
     struct ff_lane_line:

@@ -23,11 +23,12 @@ uint32_t ff_return_next(struct ff_page *page, uint32_t id)
     return atomic_load_explicit(&page->conn[id].next_returned, memory_order_relaxed);
 }
 
-void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, uint16_t listener)
+void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, uint8_t listener)
 {
     line->peer = line->client = *peer;
     line->listener = listener;
     line->requests = 0;
+    line->is_rare = 0;
     line->base[0] = (struct ff_base){0};
     line->begun_rx = 0;
     atomic_store_explicit(&line->progress, 0, memory_order_relaxed);

@@ -74,7 +74,7 @@ static inline void ff_word_set(struct ff_conn_line *line, uint64_t word)
 }
 
 /* Makes the line new for a connection that has just been accepted. */
-void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, uint16_t listener);
+void ff_conn_line_begin(struct ff_conn_line *line, const struct ff_peer *peer, uint8_t listener);
 
 /* Tells the master that the lane gave `id` up (word CLOSED, LINGER or PARKED). A list through
  * the conn lines instead of a ring: it holds as many as a lane can have by construction, and has

@@ -207,7 +207,7 @@ static uint32_t accept_one(struct ff_dispatcher *d)
         if (r == 0) {
             d->next_listener = i + 1;
             d->stats.accepted++;
-            uint32_t id = ff_escrow_admit(&d->escrow, fd, &peer, (uint16_t)i, d->now_ms);
+            uint32_t id = ff_escrow_admit(&d->escrow, fd, &peer, (uint8_t)i, d->now_ms);
             int64_t late_us = listener->is_late ? ff_sock_quiet_us(fd) : 0;
             d->page->conn[id].arrived_us = (uint32_t)(d->now_us - late_us);
             return id;

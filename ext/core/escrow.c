@@ -93,7 +93,7 @@ bool ff_escrow_has_room(const struct ff_escrow *e)
     return e->list[FF_LIST_FREE].first != 0 || e->touched < e->page->conns_max;
 }
 
-uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint16_t listener,
+uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint8_t listener,
                          int64_t now_ms)
 {
     uint32_t id = e->list[FF_LIST_FREE].last; /* the one freed last: its memory is warm */
@@ -106,6 +106,7 @@ uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer
     e->entry[id].fd = fd;
     e->entry[id].drained = 0;
     e->entry[id].replayed = e->entry[id].bytes_rx = 0;
+    e->entry[id].requests = 0;
     e->entry[id].moves = 0;
     e->entry[id].is_watched = false;
     ff_word_set(line, ff_word(FF_PARKED, 0, e->entry[id].generation));

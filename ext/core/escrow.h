@@ -35,8 +35,9 @@ struct ff_escrow_entry {
     uint64_t replayed; /* rx of the base it was replayed from after a death, plus one; 0: never */
     uint8_t deaths, blamed; /* of workers in that request; those that it may be to blame for */
     uint32_t bytes_len;
-    uint8_t moves;   /* how often lanes that live lost it with those octets */
-    bool is_watched; /* the master's poller knows the descriptor */
+    uint32_t requests; /* answered, when it spoke after it had been parked */
+    uint8_t moves;     /* how often lanes that live lost it with those octets */
+    bool is_watched;   /* the master's poller knows the descriptor */
     uint16_t list;
     uint16_t drained; /* LINGER: KiB read and dropped */
 };
@@ -78,7 +79,7 @@ void ff_escrow_close(struct ff_escrow *e);
 bool ff_escrow_has_room(const struct ff_escrow *e);
 
 /* Takes a new connection into WAITING and gives its id; there must be room. */
-uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint16_t listener,
+uint32_t ff_escrow_admit(struct ff_escrow *e, int fd, const struct ff_peer *peer, uint8_t listener,
                          int64_t now_ms);
 
 /* Makes `lane` the owner under a new generation; gives the word that the deal carries. */

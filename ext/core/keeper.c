@@ -130,6 +130,24 @@ static void drain(struct ff_dispatcher *d, uint32_t id)
         watch(d, id);
 }
 
+bool ff_keeper_is_rare(uint32_t requests, int64_t quiet_ms)
+{
+    return requests == 1 && quiet_ms >= FF_RARE_MS;
+}
+
+/* A parked client has something to say. */
+static void stir(struct ff_dispatcher *d, uint32_t id)
+{
+    struct ff_escrow_entry *entry = &d->escrow.entry[id];
+    struct ff_conn_line *line = &d->page->conn[id];
+    line->is_rare =
+        ff_keeper_is_rare(line->requests - entry->requests, d->now_ms - entry->since_ms);
+    entry->requests = line->requests;
+    line->arrived_us = (uint32_t)d->now_us;
+    ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
+    d->stats.redealt++;
+}
+
 /* A parked client may have said something: a request, or goodbye. */
 static void unpark(struct ff_dispatcher *d, uint32_t id, bool is_request)
 {
@@ -137,15 +155,12 @@ static void unpark(struct ff_dispatcher *d, uint32_t id, bool is_request)
     ssize_t n = 1;
     if (!is_request)
         n = recv(d->escrow.entry[id].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n > 0) {
-        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
-        d->page->conn[id].arrived_us = (uint32_t)d->now_us;
-        d->stats.redealt++;
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    if (n > 0)
+        stir(d, id);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         ff_keeper_release(d, id, false);
-    } else {
+    else
         watch(d, id);
-    }
 }
 
 void ff_keeper_event(struct ff_dispatcher *d, const struct ff_poller_event *event)

@@ -10,10 +10,15 @@
 #include "dispatcher.h"
 #include "poller.h"
 
-enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64, FF_RELIEF_MAX = 128 };
+enum { FF_LINGER_MS = 2000, FF_LINGER_KIB = 64, FF_RELIEF_MAX = 128, FF_RARE_MS = 100 };
 
 /* What a poller tag of a connection in the master's hands looks like. */
 uint64_t ff_keeper_tag(const struct ff_dispatcher *d, uint32_t id);
+
+/* Does a client seldom speak that asked for `requests` when it did last, and was parked for
+ * `quiet_ms` since? Then a lane gives it back with the answer: waiting for it to go on costs more.
+ */
+bool ff_keeper_is_rare(uint32_t requests, int64_t quiet_ms);
 
 /* Takes in what the lanes gave up: closed connections are released, half-closed ones linger,
  * open ones are parked. */

@@ -325,7 +325,6 @@ void ff_lane_beat(struct ff_lane *lane)
 static void expire(struct ff_lane *lane)
 {
     struct ff_deadline *node;
-    bool is_given_back = false;
     while ((node = ff_deadlines_expire(&lane->deadlines, lane->now_ms))) {
         struct ff_conn *c = (struct ff_conn *)node; /* its first member */
         if (c->phase == FF_PHASE_LINGER)
@@ -335,12 +334,10 @@ static void expire(struct ff_lane *lane)
         else if (!ff_tenure_wake(lane, c))
             continue;
         else if (c->phase == FF_PHASE_QUIET)
-            ff_tenure_give_back(lane, c), is_given_back = true; /* we hold only what is hot */
+            ff_tenure_give_back(lane, c); /* we hold only what is hot */
         else
             ff_tenure_refuse(lane, c, 408);
     }
-    if (is_given_back)
-        ff_lane_ring(lane);
 }
 
 /* Being out of descriptors passes: tells the master when it has. When to look again. */
@@ -377,6 +374,9 @@ static int wait_until(struct ff_lane *lane, int64_t until_ms)
         timeout_ms = until_ms <= lane->now_ms          ? 0
                      : until_ms - lane->now_ms > 60000 ? 60000
                                                        : (int)(until_ms - lane->now_ms) + 1;
+    if (lane->owes_ring)
+        ff_lane_ring(lane);
+    lane->owes_ring = false;
     bool is_done = lane->mode != FF_LANE_SERVING && lane->busy == 0;
     int n = ff_poller_wait(lane->poller, lane->event, is_done ? 0 : timeout_ms);
     lane->now_us = lane->woken_us = ff_clock_us();

@@ -52,6 +52,7 @@ struct ff_lane {
     struct ff_sharer *sharer;  /* accepts, and its page holds our connections; NULL: the master's */
     int poller;
     uint64_t rung_at;           /* page->looks when it rang last */
+    bool owes_ring;             /* it gave something back; rings before it waits */
     int fd_limit;               /* descriptors from here on are kept for the application */
     int wake[2];                /* a pipe: an octet written to [1] ends ff_lane_wait */
     struct ff_flusher *flusher; /* for answers that the socket does not take */

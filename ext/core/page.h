@@ -63,7 +63,8 @@ struct ff_conn_line {
     _Atomic uint32_t next_returned;     /* the next id in a lane's list of returned connections */
     uint32_t requests;                  /* answered so far; written by the owner */
     struct ff_peer peer;                /* of the socket; with the listener written at accept */
-    uint16_t listener;
+    uint8_t listener;
+    uint8_t is_rare;       /* its client seldom speaks; by the master, before it deals */
     struct ff_peer client; /* who speaks: the peer, or whom it named (proxy.h); by the owner */
     uint32_t arrived_us;   /* when the master heard of it last: the low bits of the clock */
     /* written by the owner, and by the master when the lane that owned it is dead */

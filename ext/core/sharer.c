@@ -76,7 +76,7 @@ int ff_sharer_accept(struct ff_sharer *s, size_t listener, uint16_t lane,
         }
         struct ff_conn_line *line = &s->page->conn[id];
         uint64_t generation = ff_word_generation(atomic_load(&line->word)) + 1;
-        ff_conn_line_begin(line, &peer, (uint16_t)listener);
+        ff_conn_line_begin(line, &peer, (uint8_t)listener);
         deals[n] = (struct ff_deal){.id = id, .word = ff_word(FF_QUEUED, lane, generation)};
         ff_word_set(line, deals[n++].word);
     }

@@ -228,6 +228,10 @@ void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c)
     ff_tenure_unwatch(lane, c);
     close(c->fd);
     hand_over(lane, c, FF_PARKED);
+    if (lane->config.at_once > 0)
+        ff_lane_ring(lane); /* it may wait already: answers end at any time */
+    else
+        lane->owes_ring = true;
 }
 
 /* ---- between requests ---- */
@@ -242,10 +246,13 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);
 }
 
-/* While all lanes are full, what is hot must not overtake what waits in the master; unless requests
- * are so short that going there and back would cost more than the waiting. */
-static bool must_give_way(const struct ff_lane *lane)
+/* Is a connection that was answered the master's again at once? When its client seldom speaks, or
+ * we leave. While all lanes are full, what is hot must not overtake what waits in the master;
+ * unless requests are so short that going there and back would cost more than the waiting. */
+static bool goes_back(const struct ff_lane *lane, const struct ff_conn *c)
 {
+    if (lane->mode == FF_LANE_LEAVING || ff_tenure_line(lane, c)->is_rare)
+        return true;
     return atomic_load_explicit(&lane->config.seat.page->all_full, memory_order_relaxed) &&
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
 }
@@ -264,9 +271,8 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     bool is_quiet = c->phase == FF_PHASE_QUIET;
     struct ff_pace_rule rule = ff_tenure_pace(lane, false);
-    if (is_quiet && (lane->mode == FF_LANE_LEAVING || must_give_way(lane))) {
+    if (is_quiet && goes_back(lane, c)) {
         ff_tenure_give_back(lane, c);
-        ff_lane_ring(lane);
         return;
     }
     if (ff_tenure_watch(lane, c, FF_POLL_IN) < 0) {

@@ -54,7 +54,7 @@ void ff_tenure_reset(struct ff_lane *lane, struct ff_conn *c);
 /* The master took it: drops our copy and no more. */
 void ff_tenure_drop(struct ff_lane *lane, struct ff_conn *c);
 
-/* Gives an idle connection back to the master, open. */
+/* Gives an idle connection back to the master, open; it learns of that when the lane waits. */
 void ff_tenure_give_back(struct ff_lane *lane, struct ff_conn *c);
 
 /* Sends the output as far as the socket takes it, then closes, waits for the client, or leaves the

@@ -1,7 +1,9 @@
 #include "check.h"
 #include "stage.h"
+#include "tenure.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +24,52 @@ TEST(what_was_queued_for_a_dead_worker_goes_to_another)
         CHECK(strstr(stage_read(s, client[i]), "1 /q"));
     for (int i = 0; i < 10; i++)
         close(client[i]);
+    stage_close(s);
+}
+
+TEST(who_asks_once_and_then_is_quiet_seldom_speaks)
+{
+    CHECK(ff_keeper_is_rare(1, FF_RARE_MS));
+    CHECK(!ff_keeper_is_rare(1, FF_RARE_MS - 1)); /* it may be about to go on */
+    CHECK(!ff_keeper_is_rare(2, FF_RARE_MS));     /* it speaks in bursts */
+    CHECK(!ff_keeper_is_rare(0, FF_RARE_MS));     /* nothing is known */
+}
+
+TEST(who_seldom_speaks_is_parked_with_its_answer_until_it_speaks_often)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    struct ff_escrow_entry *entry = &s->d->escrow.entry[1];
+    stage_send(client, GET("/1"));
+    CHECK(strstr(stage_read(s, client), "0 /1"));
+    ff_keeper_clear(s->d, 0); /* as if it had been quiet */
+    CHECK(entry->list == FF_LIST_PARKED);
+    entry->since_ms -= FF_RARE_MS;
+    stage_send(client, GET("/2"));
+    CHECK(strstr(stage_read(s, client), "0 /2"));
+    CHECK(entry->list == FF_LIST_PARKED);
+    entry->since_ms = s->d->now_ms + 60000; /* just now, however slow this machine is */
+    stage_send(client, GET("/3"));
+    CHECK(strstr(stage_read(s, client), "0 /3"));
+    CHECK(entry->list == 0);
+    close(client);
+    stage_close(s);
+}
+
+TEST(who_gave_something_back_rings_before_it_waits)
+{
+    struct stage *s = stage_open(8, 1);
+    int client = stage_connect(s);
+    struct pollfd bell = {.fd = s->d->bell, .events = POLLIN};
+    stage_send(client, GET("/1"));
+    CHECK(strstr(stage_read(s, client), "0 /1"));
+    ff_tenure_wake(s->lane[0], s->lane[0]->conn[1]);
+    ff_tenure_give_back(s->lane[0], s->lane[0]->conn[1]);
+    CHECK(poll(&bell, 1, 0) == 0);
+    CHECK(ff_lane_poll(s->lane[0]) == 0 && poll(&bell, 1, 0) == 1);
+    stage_run(s);
+    CHECK(s->d->escrow.entry[1].list == FF_LIST_PARKED);
+    close(client);
     stage_close(s);
 }
 
