@@ -65,8 +65,11 @@ docs: build $(VENV)/docs  ## write what of docs/ follows from the code, then the
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -q -n -W --keep-going docs build/site
 
-bench: build  ## compare with other servers (needs wrk; peers get an environment of their own)
-	$(BIN)/python bench/macro/compare.py
+bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other servers beside us, in about 2.5 hours
+	$(BIN)/python bench/macro/harness.py
+
+bench-quick: build $(VENV)/bench  ## its headline, in three minutes
+	$(BIN)/python bench/macro/harness.py --quick
 
 budgets: build  ## instructions, system calls, allocations and bytes of a request, against their budgets
 	$(BIN)/python bench/micro/budgets.py
@@ -151,4 +154,8 @@ $(VENV)/release: $(VENV)/test
 
 $(VENV)/lint: $(VENV)/test
 	$(call extra,lint)
+	touch $@
+
+$(VENV)/bench: $(VENV)/test
+	$(call extra,bench)
 	touch $@

@@ -1,7 +1,5 @@
 """What does fastfork need besides CPU time, and does it deal evenly?
 
-memory         PSS of the whole tree, 4 workers, after 1000 requests, beside gunicorn sync
-start          seconds from exec to the first 200, median of 7, beside gunicorn sync
 connections    memory per idle keep-alive connection: how the tree grows from 4000 of them to 8000
 parked         CPU of the tree for a request that finds its connection parked, beside one that finds it hot
 distribution   over 4 workers: 400 sequential connections, 40 open at once, 4000 by 40 clients
@@ -14,14 +12,12 @@ import threading
 import time
 from collections import Counter
 from itertools import pairwise
-from statistics import median
 
 import servers
 import tree
 from client import LAST_REQUEST, Connection, allow_open_files
 
 WORKERS = 4
-BESIDE = ("fastfork", "gunicorn-sync")
 
 
 def ask_once(port: int) -> bytes:
@@ -31,31 +27,6 @@ def ask_once(port: int) -> bytes:
         return connection.ask(LAST_REQUEST)
     finally:
         connection.close()
-
-
-def memory() -> None:
-    """Print the memory of a tree that has worked a little."""
-    for name in BESIDE:
-        port = servers.free_port()
-        with servers.running(servers.COMMANDS[name](port, WORKERS), port) as server:
-            for _ in range(1000):
-                ask_once(port)
-            pss = tree.memory_bytes(server.pid, "Pss")
-            print(f"memory        {name:14} {pss / 2**20:8.1f} MiB in {len(tree.tree(server.pid))}")
-
-
-def start() -> None:
-    """Print how long the first answer takes."""
-    taken: dict[str, list[float]] = {name: [] for name in BESIDE}
-    for attempt in range(8):
-        for name in BESIDE:
-            port = servers.free_port()
-            before = time.monotonic()
-            with servers.running(servers.COMMANDS[name](port, WORKERS), port):
-                if attempt > 0:  # the first one writes the bytecode
-                    taken[name].append(time.monotonic() - before)
-    for name, seconds in taken.items():
-        print(f"start         {name:14} {median(seconds):8.3f} s")
 
 
 def open_idle(port: int, *, count: int) -> list[Connection]:
@@ -142,8 +113,6 @@ def distribution() -> None:
 
 
 PARTS = {
-    "memory": memory,
-    "start": start,
     "connections": connections,
     "parked": parked,
     "distribution": distribution,
