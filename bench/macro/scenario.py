@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -173,24 +174,24 @@ def load(
     Refused when one answer is not 200 with *body* (that of the application, by default), none comes, or
     more than 1 % of the requests have none.
     """
-    files = CACHE / "request", CACHE / "body"
-    files[0].write_bytes(request)
-    files[1].write_bytes(apps.BODIES[server.job.app] or b"" if body is None else body)
     pin = ["taskset", "-c", str(cores()[1])]
-    numbers = [connections, seconds, rate, depth, int(fresh)]
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "request", Path(folder) / "body"
+        files[0].write_bytes(request)
+        files[1].write_bytes(apps.BODIES[server.job.app] or b"" if body is None else body)
 
-    def play(seconds: float) -> Figures:
-        numbers[1] = seconds
-        command = [*pin, str(LOAD), str(server.port), *map(str, numbers), *map(str, files)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        told: Figures = json.loads(done.stdout)
-        return told
+        def play(seconds: float) -> Figures:
+            numbers = [server.port, connections, seconds, rate, depth, int(fresh)]
+            command = [*pin, str(LOAD), *map(str, numbers), *map(str, files)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            told: Figures = json.loads(done.stdout)
+            return told
 
-    if play(server.driver.warm)["wrong"]:
-        raise Refused("answers something else than was asked for")
-    before = tree.cpu_seconds(server.pid)
-    told = play(seconds)
-    cpu = tree.cpu_seconds(server.pid) - before
+        if play(server.driver.warm)["wrong"]:
+            raise Refused("answers something else than was asked for")
+        before = tree.cpu_seconds(server.pid)
+        told = play(seconds)
+        cpu = tree.cpu_seconds(server.pid) - before
     if told["wrong"] or not told["requests"]:
         raise Refused(f"{told['wrong']:.0f} wrong answers, {told['requests']:.0f} right ones")
     if told["failed"] > told["requests"] / 100:
