@@ -97,7 +97,7 @@ def _control() -> Finding:
     return checks.control(why, str(folders[-1]))
 
 
-doctor = Command(
+doctor: click.Command = Command(
     "doctor",
     callback=_run,
     params=[
