@@ -1,52 +1,65 @@
-"""Workers that talk: fastfork serve examples.chat:app -w 4
+"""A chat over WebSockets, in several workers: fastfork serve examples.chat:app -w 4 (extra: standard)
 
-curl localhost:8000/say?hello    every worker hears it, whoever was asked
-curl localhost:8000/             what this worker has heard
-curl localhost:8000/upper?abc    some worker computes it
+Open http://localhost:8000 in two windows. They may be at different workers: what one says goes by the bus to
+all of them, and each gives it to the sockets that it has.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Iterable
-from threading import Event
-from typing import TYPE_CHECKING
+from typing import Any
 
 import fastfork
 from fastfork import bus
 
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+PAGE = b"""<!doctype html>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Chat</title>
+<style>:root { color-scheme: light dark; font-family: system-ui }</style>
+<form><input name="line" aria-label="line" autocomplete="off" autofocus> <button>Say</button></form>
+<pre></pre>
+<script>
+const here = new WebSocket(location.origin.replace(/^http/, "ws") + "/socket");
+here.onmessage = event => document.querySelector("pre").append(event.data + "\\n");
+document.forms[0].onsubmit = event => {
+  event.preventDefault();
+  here.send(event.target.line.value);
+  event.target.reset();
+};
+</script>
+"""
 
-heard: deque[str] = deque(maxlen=10)
-
-
-@bus.subscribe("chat.*")
-def hear(topic: str, message: str, sender: int | str) -> None:
-    """Remember it; runs on the bus thread of every worker."""
-    heard.append(f"{topic} from worker {sender}: {message}\n")
-
-
-@bus.responder("upper")
-def upper(text: str) -> str:
-    """Compute something for whoever asks."""
-    return f"{text.upper()} (by worker {fastfork.worker_slot()})\n"
-
-
-@fastfork.leader
-def clock(stop: Event) -> None:
-    """Say the time to all, from exactly one worker, until it ends."""
-    while not stop.wait(10):
-        bus.publish("chat.clock", time.strftime("%H:%M:%S"))
+sockets: set[Any] = set()
+"""The `send` of each WebSocket at this worker."""
 
 
-def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Say, ask, or list."""
-    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
-    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
-    if path == "/say":
-        bus.publish("chat.line", query)
-    if path == "/upper":
-        return [bus.request("upper", query, timeout=2).encode()]
-    return [line.encode() for line in heard]
+@bus.subscribe("chat")
+async def hear(topic: str, message: str, sender: int | str) -> None:
+    """Give it to everybody here; runs on the loop of every worker."""
+    for send in list(sockets):
+        try:
+            await send({"type": "websocket.send", "text": message})
+        except OSError:
+            sockets.discard(send)  # it has just left
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Serve the page, and a WebSocket for each window; an ASGI application by hand."""
+    if scope["type"] == "http":
+        kind = (b"content-type", b"text/html; charset=utf-8")
+        await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+        await send({"type": "http.response.body", "body": PAGE})
+    elif scope["type"] == "websocket":
+        await talk(receive, send)
+    else:
+        raise NotImplementedError(scope["type"])  # no lifespan
+
+
+async def talk(receive: Any, send: Any) -> None:
+    """Pass on what one window says, until it leaves."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    sockets.add(send)
+    try:
+        while (event := await receive())["type"] == "websocket.receive":
+            bus.publish("chat", f"{fastfork.worker_slot()}: {event['text']}")
+    finally:
+        sockets.discard(send)

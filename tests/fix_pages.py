@@ -25,7 +25,7 @@ from typing import NamedTuple
 import pytest
 
 from fix_processes import Sessions, wait_until
-from fix_services import free_port
+from fix_services import Redis, free_port
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -79,7 +79,8 @@ def commands_of(session: str) -> list[tuple[str, list[str]]]:
 
 _WILD = re.compile(
     r"(?P<rest>\.\.\.)|(?P<time>\d{4}-\d\d-\d\d[T ][\d:]+ ?\+\d{4})|pid (?P<pid>\d+)"
-    r"|(?P<slot>(?:worker|slot) \d)\b|(?P<number>\d[\d,]*\.\d+|\d{4,}|\d[\d,]{4,})|(?P<space> {2,})"
+    r"|(?P<slot>(?:worker|slot) \d)\b"
+    r"|(?P<number>\d[\d,]*\.\d+|\d{4,}|\d[\d,]{4,})|(?P<space> {2,})"
 )
 
 
@@ -172,6 +173,9 @@ class Reader:
         return re.sub(r"\b\d{4,}\b", lambda found: self._pids.get(found[0], found[0]), text)
 
     def _port(self, shown: str) -> str:
+        if shown == "6379" and shown not in self._ports:  # a page takes Redis for granted
+            redis = Redis(self._sessions, self._folder)
+            self._ports[shown] = str(redis.port)
         return self._ports.setdefault(shown, str(free_port()))
 
     def _command(self, command: str, shown: list[str]) -> None:
