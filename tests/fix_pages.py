@@ -237,12 +237,13 @@ class Reader:
             ["bash", "-c", command],
             cwd=self._folder,
             env={**os.environ, **self._env},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=30,
         )
-        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+        return done.stdout
 
     def _compare(self, command: str, output: str, shown: list[str]) -> None:
         if not shown:

@@ -1,7 +1,7 @@
 """The steps of the Dockerfile without Docker: python -m examples.deploy.rehearse FOLDER [8000=8001 ...]
 
-What the Dockerfile puts below /opt comes below FOLDER, which should be empty; its RUN lines get an environment
-with nothing in it. At the end the server runs in the foreground, as the container would, on other ports if they are
+What the Dockerfile puts below /opt comes below FOLDER, which should be empty; its RUN lines get an empty
+environment. At the end the server runs in the foreground, as the container would, on other ports if they are
 given. Images, users and limits are Docker's.
 """
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -115,16 +116,16 @@ def test_probes_and_health_check_are_answered(serve: Serve) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(NGINX is None, reason="no nginx here (Debian: nginx-light)")
-def test_nginx_in_front_passes_on_who_asks_and_websockets(
+def test_nginx_in_front_passes_on_who_asks(
     serve: Serve, sessions: Sessions, tmp_path: Path
 ) -> None:
     site = serve("examples.django_site:app", "--chdir", str(ROOT))
-    front = nginx(sessions, tmp_path, site.port)
-    client = HTTPConnection("127.0.0.1", front, timeout=10, source_address=("127.0.0.2", 0))
+    with nginx(sessions, tmp_path, site.port) as front:
+        client = HTTPConnection("127.0.0.1", front, timeout=10, source_address=("127.0.0.2", 0))
 
-    client.request("GET", "/visitor", headers={"X-Forwarded-For": "8.8.8.8"})
-    said = client.getresponse().read()
-    client.close()
+        client.request("GET", "/visitor", headers={"X-Forwarded-For": "8.8.8.8"})
+        said = client.getresponse().read()
+        client.close()
 
     assert said == b'{"address": "127.0.0.2", "secure": false}'
 
@@ -135,25 +136,27 @@ def test_nginx_in_front_passes_on_websockets(
     serve: Serve, sessions: Sessions, tmp_path: Path
 ) -> None:
     chat = serve("examples.chat:app", "--chdir", str(ROOT))
-    front = nginx(sessions, tmp_path, chat.port)
-
-    with connect(f"ws://127.0.0.1:{front}/socket") as socket:
+    with (
+        nginx(sessions, tmp_path, chat.port) as front,
+        connect(f"ws://127.0.0.1:{front}/socket", open_timeout=10) as socket,
+    ):
         socket.send("hello")
         assert socket.recv(10) == "0: hello"
 
 
-def nginx(sessions: Sessions, folder: Path, behind: int) -> int:
-    """Start nginx as nginx.conf says, but for its ports; return the one it listens on."""
+@contextmanager
+def nginx(sessions: Sessions, folder: Path, behind: int) -> Iterator[int]:
+    """Run nginx as nginx.conf says, but for its ports; give the one it listens on."""
     front = free_port()
     text = (DEPLOY / "nginx.conf").read_text()
-    text, count = re.subn(
-        r"127\.0\.0\.1:8000|8080",
-        lambda found: str(front) if found[0] == "8080" else f"127.0.0.1:{behind}",
-        text,
-    )
-    assert count >= 2
-    kinds = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}
-    places = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in sorted(kinds))
+    for told, now in {
+        "127.0.0.1:8000": f"127.0.0.1:{behind}",
+        "listen 8080": f"listen {front}",
+    }.items():
+        assert told in text
+        text = text.replace(told, now)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
     text = text.replace("http {\n", f"http {{\naccess_log off;\n{places}", 1)
     (folder / "nginx.conf").write_text(f"daemon off; pid {folder}/nginx.pid;\n" + text)
     assert NGINX is not None
@@ -164,7 +167,9 @@ def nginx(sessions: Sessions, folder: Path, behind: int) -> int:
     )
     wait_until(lambda: process.poll() is not None or _answers(front))
     assert process.poll() is None, (folder / "nginx.log").read_text()
-    return front
+    yield front
+    process.terminate()  # it keeps connections to the server
+    assert process.wait(10) == 0
 
 
 def _answers(port: int) -> bool:
