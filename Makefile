@@ -63,7 +63,7 @@ fmt: $(VENV)/lint  ## format Python and C in place
 
 docs: build $(VENV)/docs  ## write what of docs/ follows from the code, then the site, in build/site
 	$(BIN)/python docs/generate.py
-	$(BIN)/python -m sphinx -q -n -W --keep-going docs build/site
+	$(BIN)/python -m sphinx -q -n -E -a -W --keep-going docs build/site
 
 bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other servers beside us, in about 2.5 hours
 	$(BIN)/python bench/macro/harness.py
