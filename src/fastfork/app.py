@@ -111,14 +111,19 @@ def _missing_module(name: str, *, missing: str, text: str) -> str:
     if path != name or "/" in name:
         dotted = os.path.normpath(path).strip("/.").replace("/", ".")
         return f"{said}; did you mean {text.replace(name, dotted, 1)!r}?"
-    close = _close(missing, _modules_here()) if "." not in missing else []
+    package, _, last = missing.rpartition(".")
+    folder = package.replace(".", "/") or "."
+    known = _modules_in(folder) if os.path.isdir(folder) else []
+    close = [f"{package}.{one}".strip(".") for one in _close(last, known)]
     return f"{said}; did you mean {' or '.join(map(repr, close))}?" if close else said
 
 
-def _modules_here() -> list[str]:
-    entries = os.listdir()
+def _modules_in(folder: str) -> list[str]:
+    entries = os.listdir(folder)
     files = [entry[:-3] for entry in entries if entry.endswith(".py")]
-    return files + [entry for entry in entries if entry.isidentifier() and os.path.isdir(entry)]
+    return files + [
+        entry for entry in entries if entry.isidentifier() and os.path.isdir(f"{folder}/{entry}")
+    ]
 
 
 def _default(module: ModuleType) -> Any:

@@ -103,7 +103,8 @@ def test_connections_reach_all_workers_and_end_with_the_server(
     wires: list[Wire] = []
     slots: set[int] = set()
     while slots != {0, 1}:
-        assert len(wires) < 7
+        # A worker that is busy may be passed over for some time; where all threads are taken, it can't be.
+        assert len(wires) < (7 if app == KINDS["socket"] else 200)
         wires.append(connect(server))
         slots.add(greeted(wires[-1]))
     if app != KINDS["socket"]:  # who blocks hears nothing of it

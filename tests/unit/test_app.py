@@ -114,6 +114,14 @@ def test_missing_submodule_is_named_whole(write: Write) -> None:
     assert "no module 'shop_h.wsgi'" in refusal("shop_h.wsgi:app")
 
 
+def test_misspelt_module_of_a_package_gets_a_proposal(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "mall").mkdir()
+    write("mall/bookshop.py", "")
+
+    assert refusal("mall.bokshop:app").endswith("did you mean 'mall.bookshop'?")
+    assert refusal("mal.bookshop:app").endswith("did you mean 'mall'?")
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from fastfork.cli.control import Command
+from fastfork.cli.command import Command
 from fastfork.cli.options import gather, parameters
 from fastfork.log import without_password
 from fastfork.settings import table
 
 
-@click.group()
+@click.group(short_help="Check or show the settings a server would have.")
 def config() -> None:
     """Check or show the settings that `fastfork serve` would have with the same options."""
 

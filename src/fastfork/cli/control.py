@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fastfork.errors import FastforkError
+from fastfork.cli.command import Command
+from fastfork.cli.completion import completes, completes_paths, servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +27,17 @@ _PAUSE = 0.2
 
 def _steers(function: _Callback) -> _Callback:
     """Give a command the options that say which server it is for."""
-    by_path = click.option("--control-socket", "path", metavar="PATH", help="server, by its socket")
-    return click.option("--name", metavar="NAME", help="server, by its --name")(by_path(function))
+    by_path = click.option(
+        "--control-socket",
+        "path",
+        metavar="PATH",
+        help="server, by its socket",
+        shell_complete=completes_paths("PATH"),
+    )
+    by_name = click.option(
+        "--name", metavar="NAME", help="server, by its --name", shell_complete=completes(servers)
+    )
+    return by_name(by_path(function))
 
 
 def _client(name: str | None, path: str | None) -> Client:
@@ -35,25 +46,25 @@ def _client(name: str | None, path: str | None) -> Client:
     return Client(path, name=name)
 
 
-class Command(click.Command):
-    """A command whose errors are one line on stderr and an exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run it."""
-        try:
-            return super().invoke(ctx)
-        except FastforkError as error:
-            click.echo(f"Error: {error}", err=True)
-            raise SystemExit(error.exit_code) from None
+def _orders(function: _Callback) -> _Callback:
+    """Give a command also the options that say how its result is told."""
+    by_json = click.option("--json", "as_json", is_flag=True, help="the result as JSON")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="say nothing unless it fails")
+    return _steers(by_json(quiet(function)))
 
 
-@click.command(cls=Command)
+def _tell(said: str, *, result: object, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result))
+    elif not quiet:
+        click.echo(said)
+
+
+@click.command(cls=Command, short_help="Show what a server and its workers do now.")
 @_steers
 @click.option("--json", "as_json", is_flag=True, help="as JSON, with everything there is")
 def status(*, name: str | None, path: str | None, as_json: bool) -> None:
     """Show what a server and its workers are and do now."""
-    import json
-
     from fastfork.cli.table import lines_of
 
     with _client(name, path) as client:
@@ -61,48 +72,53 @@ def status(*, name: str | None, path: str | None, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines_of(found)))
 
 
-@click.command(cls=Command)
-@_steers
+@click.command(cls=Command, short_help="Stop a server; what runs is finished.")
+@_orders
 @click.option("--now", is_flag=True, help="don't wait for what runs")
-def stop(*, name: str | None, path: str | None, now: bool) -> None:
+def stop(*, name: str | None, path: str | None, now: bool, as_json: bool, quiet: bool) -> None:
     """Stop a server: it accepts no more, finishes what runs, and ends."""
     with _client(name, path) as client:
         client.stop(now=now)
-    click.echo("stopped")
+    _tell("stopped", result={"stopped": True}, as_json=as_json, quiet=quiet)
 
 
-@click.command(cls=Command)
-@click.argument("slot", metavar="SLOT|all")
-@_steers
-def restart(*, slot: str, name: str | None, path: str | None) -> None:
+@click.command(cls=Command, short_help="Replace workers without losing a request.")
+@click.argument("slot", metavar="SLOT|all", shell_complete=completes(lambda: ["all"]))
+@_orders
+def restart(*, slot: str, name: str | None, path: str | None, as_json: bool, quiet: bool) -> None:
     """Replace one worker, or all of them one after the other, without losing a request."""
     with _client(name, path) as client:
         done = client.restart(None if slot == "all" else _number(slot))
-    click.echo(f"restarted: {', '.join(map(str, done['restarted']))}")
+    slots = ", ".join(map(str, done["restarted"]))
+    _tell(f"restarted: {slots}", result=done, as_json=as_json, quiet=quiet)
 
 
-@click.command(cls=Command)
-@_steers
-def reload(*, name: str | None, path: str | None) -> None:
+@click.command(cls=Command, short_help="Take new code and settings, if they work.")
+@_orders
+def reload(*, name: str | None, path: str | None, as_json: bool, quiet: bool) -> None:
     """Take new code and settings without losing a request; if they fail, the old ones go on."""
     with _client(name, path) as client:
         client.reload()
-    click.echo("reloaded")
+    _tell("reloaded", result={"reloaded": True}, as_json=as_json, quiet=quiet)
 
 
-@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
+@click.command(
+    cls=Command,
+    short_help="Have more or fewer workers.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("workers", metavar="N|+N|-N")
-@_steers
-def scale(*, workers: str, name: str | None, path: str | None) -> None:
+@_orders
+def scale(*, workers: str, name: str | None, path: str | None, as_json: bool, quiet: bool) -> None:
     """Have N workers, or N more or fewer; those that leave finish what they run."""
     if not re.fullmatch(r"[+-]?\d{1,4}", workers):
         raise click.BadParameter(f"{workers!r} is no number of workers; give 4, +1 or -1")
     with _client(name, path) as client:
         done = client.scale(workers)
-    click.echo(f"workers: {done}")
+    _tell(f"workers: {done}", result={"workers": done}, as_json=as_json, quiet=quiet)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Print where the threads of a worker are.")
 @click.argument("slot", metavar="SLOT")
 @_steers
 def dump(*, slot: str, name: str | None, path: str | None) -> None:
@@ -111,7 +127,7 @@ def dump(*, slot: str, name: str | None, path: str | None) -> None:
         click.echo(client.dump(_number(slot)), nl=False)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Print the last lines of a log.")
 @_steers
 @click.option("-f", "--follow", is_flag=True, help="go on with what is written from now on")
 @click.option("--access", is_flag=True, help="the access log instead of the error log")
@@ -130,7 +146,7 @@ def logs(*, name: str | None, path: str | None, follow: bool, access: bool, line
         click.echo(line, nl=False)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Watch a server live.")
 @_steers
 @click.option("--once", is_flag=True, help="print one table and end")
 def top(*, name: str | None, path: str | None, once: bool) -> None:

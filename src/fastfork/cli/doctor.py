@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from fastfork.cli import checks
-from fastfork.cli.control import Command
+from fastfork.cli.command import Command
 from fastfork.cli.options import gather, parameters
 from fastfork.errors import FastforkError
 
@@ -107,6 +107,7 @@ doctor: click.Command = Command(
             ["quiet", "-q", "--quiet"], is_flag=True, help="only what is not as it should be"
         ),
     ],
+    short_help="Say what of this machine stands in a server's way.",
     help="Look at this machine with the eyes of a server that had these settings: limits, kernel,"
     " addresses, missing packages. Says what to do about each; exits with 1 if one can't be served with.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from fastfork.cli.completion import completes, completes_paths, modules
 from fastfork.config import files, gunicorn
 from fastfork.config.sources import Config, combine, of_arguments, of_environment, of_file
 from fastfork.errors import ConfigError
@@ -55,10 +56,11 @@ def gather(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) ->
 def parameters() -> list[click.Parameter]:
     """Return the argument and the options of `fastfork serve`."""
     return [
-        click.Argument(["app"], required=False),
+        click.Argument(["app"], required=False, shell_complete=completes(modules)),
         click.Option(
             ["config", "-c", "--config"],
             metavar="FILE",
+            shell_complete=completes_paths("FILE"),
             help="file of settings: .toml is ours, .py is gunicorn's [default: ./fastfork.toml, or"
             " [tool.fastfork] in ./pyproject.toml, or ./gunicorn.conf.py]",
         ),
@@ -111,6 +113,7 @@ def _option(row: Setting) -> click.Option:
         multiple=row.is_repeatable,
         default=None,
         help=_help(row),
+        shell_complete=completes(lambda: row.words) if row.words else completes_paths(row.metavar),
     )
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from fastfork.cli.command import Command
 from fastfork.cli.options import gather, parameters
 from fastfork.config.legacy import LegacyHooks
-from fastfork.errors import FastforkError
 
 if TYPE_CHECKING:
     from fastfork.settings import Settings
@@ -18,26 +16,23 @@ if TYPE_CHECKING:
 def _run(**given: Any) -> None:
     from fastfork.server import serve
 
-    try:
-        environ = dict(os.environ)
-        config, notes, hooks = gather(given, environ)
-        legacy = LegacyHooks()
+    environ = dict(os.environ)
+    config, notes, hooks = gather(given, environ)
+    legacy = LegacyHooks()
+    legacy.take(hooks)
+
+    def read() -> Settings:
+        config, _, hooks = gather(given, environ)
         legacy.take(hooks)
+        return config.settings
 
-        def read() -> Settings:
-            config, _, hooks = gather(given, environ)
-            legacy.take(hooks)
-            return config.settings
-
-        serve(config.settings, notes=notes, read=read, legacy=legacy)
-    except FastforkError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+    serve(config.settings, notes=notes, read=read, legacy=legacy)
 
 
-serve: click.Command = click.Command(
+serve: Command = Command(
     "serve",
     callback=_run,
     params=parameters(),
+    short_help="Serve an application until a signal stops it.",
     help="Serve APP: pkg.mod:attr, pkg.mod (its application or app), or a factory as mod:create_app().",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fastfork.cli.command import give_up
 from fastfork.cli.options import gather
 from fastfork.cli.serve import serve
 from fastfork.errors import ConfigError, FastforkError
@@ -142,8 +143,7 @@ def systemd_unit(*, user: str | None, output: str | None, words: tuple[str, ...]
         user = user or pwd.getpwuid(os.geteuid()).pw_name
         found = units(words, settings, name=name, user=user)
     except FastforkError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        give_up(error)
     for file, text in found.items():
         if output is None:
             click.echo(f"# {_FOLDER}/{file}\n{text}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,6 +25,9 @@ HEADS = (
     "PSS",
     "CPU",
 )
+
+COLOURS = {"ready": "green", "busy": "yellow", "starting": "cyan", "stuck": "red", "down": "red"}
+"""Of the states that a slot can have."""
 
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -118,12 +123,17 @@ def _bus(broker: dict[str, Any]) -> str:
     return f"bus: {broker['url']}, {now}; {broker['carried']} sent across, {broker['lost']} lost"
 
 
+def _coloured(cell: str) -> str:
+    colour = COLOURS.get(cell.strip())
+    return click.style(cell, fg=colour) if colour else cell
+
+
 def lines_of(status: dict[str, Any]) -> list[str]:
-    """Return the lines of `fastfork status`."""
+    """Return the lines of `fastfork status`, with colours that `click.echo` takes away where none belong."""
     rows = [list(HEADS), *(row(view) for view in status["slots"])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = [
-        "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        "  ".join(_coloured(cell.rjust(width)) for cell, width in zip(cells, widths, strict=True))
         for cells in rows
     ]
     ends = [

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fastfork.cli.table import HEADS, row, summary
+from fastfork.cli.table import COLOURS, HEADS, row, summary
 from fastfork.control.protocol import ControlError
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _SORTS: tuple[tuple[str, str], ...] = (
     ("CPU", "cpu"),
     ("p99", "p99"),
 )
-_COLOURS = {"ready": "green", "busy": "yellow", "starting": "cyan", "stuck": "red", "down": "red"}
 
 
 class Top:
@@ -92,7 +91,7 @@ class Top:
         )
         for view in views:
             cells = [Text(cell) for cell in row(view)]
-            cells[2].stylize(_COLOURS.get(view["state"], ""))
+            cells[2].stylize(COLOURS.get(view["state"], ""))
             table.add_row(*cells)
         prompt = f"restart slot {self._asks[1:]}_ (Enter)" if self._asks else self._note or _KEYS
         return Group(*map(Text, summary(self._status)), "", table, "", Text(prompt, style="dim"))

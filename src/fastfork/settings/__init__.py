@@ -30,9 +30,18 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def is_switch(self) -> bool:
         """Whether the setting is on or off."""
+        return any(isinstance(one, msgspec.inspect.BoolType) for one in self._kinds)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it may be, if there are such."""
+        kinds = (one for one in self._kinds if isinstance(one, msgspec.inspect.LiteralType))
+        return tuple(str(word) for one in kinds for word in one.values)
+
+    @property
+    def _kinds(self) -> tuple[Any, ...]:
         kind = plain(self.type)
-        kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
-        return any(isinstance(one, msgspec.inspect.BoolType) for one in kinds)
+        return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
 
     @property
     def is_repeatable(self) -> bool:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+from click import unstyle
 
 from fastfork.cli.table import duration, latency, lines_of, proportional, row, size
 
@@ -70,13 +71,17 @@ def test_row_has_a_cell_for_every_column() -> None:
 
 
 def test_status_is_a_table_with_the_last_ends_below() -> None:
-    lines = lines_of(STATUS)
+    lines = list(map(unstyle, lines_of(STATUS)))
 
     assert lines[0] == "shop: shop:app on http://127.0.0.1:8000"
     assert lines[1].startswith("serving for 2.0h, generation 1, pid 70")
     assert "1 running, 2 at workers" in lines[3]
     assert len({len(line) for line in lines[5:7]}) == 1
     assert lines[-1] == "slot 3, last end: died: SIGKILL; next try at once"
+
+
+def test_the_state_of_a_worker_has_a_colour() -> None:
+    assert any("\x1b[32mready\x1b[0m" in line for line in lines_of(STATUS))
 
 
 def test_lost_lines_of_the_log_are_told() -> None:

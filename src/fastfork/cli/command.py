@@ -1,0 +1,63 @@
+"""What all commands have in common: errors of one line, hints for what is misspelt, colours."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from fastfork.errors import FastforkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Command(click.Command):
+    """A command whose errors are one line on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it."""
+        try:
+            return super().invoke(ctx)
+        except FastforkError as error:
+            give_up(error)
+
+
+class Commands(click.Group):
+    """Commands in the order of their need; what is none of them is answered by what may be meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        """Return their names, in the order in which they were added."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that *args* begin with, or say which one may be meant."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and not ctx.resilient_parsing:
+            ctx.fail(offer(word, self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+
+def offer(word: str, commands: list[str]) -> str:
+    """Return what to say of a *word* that is none of *commands*."""
+    if ":" in word or "." in word or "/" in word:
+        return f"no such command {word!r}; to serve an application: fastfork serve {word}"
+    close = get_close_matches(word, commands, n=2)
+    known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(commands)}"
+    return f"no such command {word!r}; {known}"
+
+
+def give_up(error: FastforkError) -> NoReturn:
+    """Say what went wrong and end with its exit code."""
+    click.echo(f"{click.style('Error:', fg='red')} {error}", err=True)
+    raise SystemExit(error.exit_code) from None
+
+
+def wants_colour(environ: Mapping[str, str]) -> bool | None:
+    """Return whether there are colours whoever reads it, None: on terminals only (no-color.org)."""
+    if environ.get("NO_COLOR"):
+        return False
+    return True if environ.get("FORCE_COLOR") else None
