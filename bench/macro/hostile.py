@@ -28,6 +28,7 @@ KINDS = {
     "slow bodies": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
     "slow readers": (b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" * 4, b""),
 }
+TURNS = 50  # in a second: clients that know nothing of each other do not all speak at once
 PATIENCE = 90.0
 SETTLE = (
     10.0  # seconds in which what they asked for is made and buffered: that is load, not slowness
@@ -60,22 +61,24 @@ def be_hostile(port: int, count: int, tell: Pipe, stop: Event) -> None:
     """Be *count* clients of each kind, an octet a second each; tell when the last of a kind was gone."""
     allow_open_files(4 * count + 100)
     began = time.monotonic()
-    herds = {
-        kind: [connect(port, begin) for _ in range(count)] for kind, (begin, _) in KINDS.items()
+    herds = {  # by the turn that each client has
+        kind: [[connect(port, begin) for _ in range(at, count, TURNS)] for at in range(TURNS)]
+        for kind, (begin, _) in KINDS.items()
     }
-    tell.send(("there", time.monotonic() - began))
-    while any(herds.values()) and not stop.is_set():
-        round_began = time.monotonic()
-        for kind, herd in herds.items():
-            if not herd:
-                continue
-            left = [sock for sock in herd if not is_ended(sock, KINDS[kind][1])]
-            for sock in set(herd) - set(left):
+    there = time.monotonic()
+    tell.send(("there", there - began))
+    turn = 0
+    while herds and not stop.is_set():
+        for kind, herd in list(herds.items()):
+            here = herd[turn % TURNS]
+            for sock in [sock for sock in here if is_ended(sock, KINDS[kind][1])]:
                 sock.close()
-            herds[kind] = left
-            if not left:
+                here.remove(sock)
+            if not any(herd):
+                del herds[kind]
                 tell.send((kind, time.monotonic() - began))
-        time.sleep(max(0.0, 1.0 - (time.monotonic() - round_began)))
+        turn += 1
+        time.sleep(max(0.0, there + turn / TURNS - time.monotonic()))
     tell.send(("gone", time.monotonic() - began))
 
 

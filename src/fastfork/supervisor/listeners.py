@@ -16,6 +16,10 @@ from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_UNSENT = 256 * 1024
+"""Octets that a connection's client can't take yet, and that the kernel keeps: by itself it would keep 2.5 MiB of
+each slow reader, and a thousand of them would be more than it has for all of TCP."""
+
 
 class Listener(msgspec.Struct):
     """A listening socket as a bare descriptor: no destructor may close a number that was reused."""
@@ -109,9 +113,10 @@ def _adopt(bind: FdBind, *, backlog: int) -> Listener:
 
 def _listen(sock: socket.socket, *, backlog: int) -> Listener:
     if sock.family != socket.AF_UNIX:
-        # Accepted sockets inherit the first two, so no connection pays a system call for them.
+        # Accepted sockets inherit these, so no connection pays a system call for them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     wait_for_data(sock.fileno(), True)
     sock.listen(backlog)
     sock.setblocking(False)
