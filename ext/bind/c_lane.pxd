@@ -98,7 +98,7 @@ cdef extern from "lane.h" nogil:
         int poller
         int wake[2]
         uint32_t running, busy
-        int spool_trouble
+        int spool_trouble, file_trouble
         ff_conn *again
 
     int ff_lane_open(const ff_lane_config *config, ff_lane **out)
@@ -126,6 +126,7 @@ cdef extern from "exchange.h" nogil:
     c_bool ff_exchange_keeps_alive(const ff_lane *lane, const ff_conn *c)
     int ff_exchange_inform(ff_lane *lane, ff_conn *c, const ff_buffer *head)
     int ff_exchange_write(ff_lane *lane, ff_conn *c, const void *data, size_t n)
+    void ff_exchange_let_spill(ff_conn *c)
     int ff_exchange_flush(ff_lane *lane, ff_conn *c)
     int ff_exchange_send_file(ff_lane *lane, ff_conn *c, int file, int64_t offset, size_t n)
     int ff_exchange_finish(ff_lane *lane, ff_conn *c)

@@ -20,7 +20,7 @@ from c_http cimport (
 )
 from c_lane cimport (
     ff_clock_us, ff_conn, ff_exchange_abort, ff_exchange_finish, ff_exchange_forbid_replay,
-    ff_exchange_inform, ff_exchange_send_file, ff_lane, ff_lane_next, ff_lane_wait,
+    ff_exchange_inform, ff_exchange_let_spill, ff_exchange_send_file, ff_lane, ff_lane_next, ff_lane_wait,
 )
 from answer cimport mistake_in, put_head, refusal_line, transmit, trouble_with_client
 from body cimport gather
@@ -262,6 +262,8 @@ cdef class Exchange:
                 length += size_of(part)
             if not self.is_out:
                 self.send_head(length)
+            if length > QUICK:
+                ff_exchange_let_spill(self.conn)
             for part in result:
                 self.send(part, False)
         if not self.is_out:
@@ -278,6 +280,8 @@ cdef class Exchange:
                 continue
             if not self.is_out:
                 self.send_head(-1)
+            if is_file:
+                ff_exchange_let_spill(self.conn)
             response = &self.conn.work.response
             is_bounded = is_file and response.has_length  # PEP 3333: up to Content-Length
             self.send(part[: response.left] if is_bounded else part, True)
@@ -391,14 +395,17 @@ cdef class Gateway:
         return 500
 
     cdef int tell_trouble(self) except -1:
-        """Say why a request that never began to run was refused."""
-        reason = os.strerror(-self.lane.spool_trouble)
-        where = os.fsdecode(self.lane.config.limits.spool_dir)
-        self.lane.spool_trouble = 0
-        self.on_error(
-            f"the body of a request can't be kept in {where}: {reason}; it was refused (see --spool-dir)",
-            None,
-        )
+        """Say what went wrong with files that waited for a client, beside any request."""
+        if self.lane.spool_trouble < 0:
+            reason = os.strerror(-self.lane.spool_trouble)
+            where = os.fsdecode(self.lane.config.limits.spool_dir)
+            self.on_error(
+                f"the body of a request can't be kept in {where}: {reason}; it was refused (see --spool-dir)",
+                None,
+            )
+        if self.lane.file_trouble < 0:
+            self.on_error(f"an answer was cut: {mistake_in(self.lane.file_trouble)}", None)
+        self.lane.spool_trouble = self.lane.file_trouble = 0
         return 0
 
     cdef object close(self, result, dict environ):
@@ -447,7 +454,7 @@ def serve(
     while r != -ESHUTDOWN:
         while ff_lane_next(core, &conn) > 0:
             gateway.run(conn)
-        if core.spool_trouble < 0:
+        if core.spool_trouble < 0 or core.file_trouble < 0:
             gateway.tell_trouble()
         PyErr_CheckSignals()
         if access_log is not None:

@@ -10,7 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16384, ROOM_MIN = 1024, SPOOL_MIN = 16384, REFILL_MAX = 65536 };
+enum { READ_SIZE = 16384, ROOM_MIN = 1024 };
+enum { SPOOL_MIN = 16384, REFILL_MAX = 65536, FILE_MAX = 1 << 20 };
 
 bool ff_conn_leaves_block(const struct ff_conn *c)
 {
@@ -174,6 +175,17 @@ int ff_conn_advance(struct ff_conn *c, const struct ff_conn_limits *limits, int 
     return advance_body(c, limits, trouble);
 }
 
+bool ff_conn_is_safe(const struct ff_conn *c, bool or_idempotent)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    const struct ff_http_slice *method = &c->work->request.method;
+    const char *text = ff_buffer_head(&c->work->in) + method->at;
+    for (int i = 0; i < (or_idempotent ? 6 : 4); i++)
+        if (strlen(methods[i]) == method->len && memcmp(methods[i], text, method->len) == 0)
+            return true;
+    return false;
+}
+
 void ff_conn_next(struct ff_conn *c)
 {
     struct ff_work *w = c->work;
@@ -193,9 +205,59 @@ int ff_conn_continue(struct ff_conn *c)
     return ff_buffer_append(&c->work->out, interim, sizeof(interim) - 1);
 }
 
+/* Sends a part of the output, where some of it lies in a file. 0, or as ff_conn_send. */
+static ssize_t send_with_file(struct ff_conn *c)
+{
+    struct ff_work *w = c->work;
+    size_t first = w->file_after;
+    ssize_t sent;
+    if (first == 0)
+        sent = ff_spool_send(&w->file, c->fd, FILE_MAX);
+    else if ((sent = send(c->fd, ff_buffer_head(&w->out), first, MSG_NOSIGNAL | MSG_MORE)) < 0)
+        sent = errno == EINTR ? -EAGAIN : -errno;
+    ff_crash_point();
+    if (sent < 0)
+        return sent;
+    w->is_begun = true;
+    c->sent += (size_t)sent;
+    if (first > 0) {
+        ff_buffer_consume(&w->out, (size_t)sent);
+        w->file_after -= (size_t)sent;
+    } else if (ff_spool_len(&w->file) == 0) {
+        ff_spool_close(&w->file);
+    }
+    return 0;
+}
+
+int ff_conn_spill(struct ff_conn *c, const struct ff_conn_limits *limits, const void *more,
+                  size_t n)
+{
+    struct ff_work *w = c->work;
+    struct ff_spool *file = &w->file;
+    uint64_t end = file->end;
+    size_t before = ff_spool_len(file) > 0 ? w->file_after : 0;
+    size_t behind = ff_buffer_len(&w->out) - before;
+    if (file->is_open && !file->is_temporary)
+        return -EBUSY;
+    if (end + behind + n > limits->spool)
+        return -EFBIG;
+    int r = ff_spool_append(file, limits->spool_dir, ff_buffer_head(&w->out) + before, behind);
+    if (r == 0)
+        r = ff_spool_append(file, limits->spool_dir, more, n);
+    if (r < 0) {
+        file->end = end; /* what was appended of it is written over */
+        return r;
+    }
+    w->out.end -= behind;
+    w->file_after = before;
+    return 0;
+}
+
 ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
 {
     struct ff_buffer *out = &c->work->out;
+    if (ff_spool_len(&c->work->file) > 0)
+        return send_with_file(c);
     size_t queued = ff_buffer_len(out);
     struct iovec parts[2] = {{ff_buffer_head(out), queued}, {(void *)more, n}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = n > 0 ? 2 : 1};

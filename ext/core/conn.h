@@ -29,9 +29,12 @@ struct ff_work {
     struct ff_http_forwarded forwarded; /* set only if request.is_forwarded */
     size_t body_at;  /* offset from the head's first octet to the first unread octet of content */
     size_t body_len; /* octets of content there, decoded and not yet read by the application */
-    struct ff_spool content;         /* that comes before body_at: more than memory may hold */
+    struct ff_spool content; /* that comes before body_at: more than memory may hold */
+    struct ff_spool file;    /* of the response: goes out behind the first octets of `out` ... */
+    size_t file_after;       /* ... so many of them, and before the others */
     struct ff_pace reading, writing; /* of the body, and of the answer, as the client goes along */
     bool is_begun;                   /* octets have gone out since the request began to run */
+    bool may_spill;                  /* the rest of the response is at hand: a file may take it */
     struct ff_conn *next_flushed;    /* in a list of the flusher's */
     int flushed;                     /* what came of it: flusher.h */
     uint32_t block;                  /* of the lane's memory, that `in` begins in; 0: none */
@@ -82,6 +85,7 @@ struct ff_conn {
     bool is_ended;       /* the client has sent its end */
     bool is_closing;     /* close when the output is out */
     bool needs_continue; /* the client waits for 100 Continue */
+    bool is_moved;       /* another lane had read a part of its request */
 };
 
 /* How much of the input a request may hold before the application runs. */
@@ -102,7 +106,7 @@ static inline void ff_conn_begin(struct ff_conn *c)
     c->work->response.out = NULL;
     c->work->holder = NULL;
     c->work->trouble = 0;
-    c->work->is_begun = c->work->is_tunnel = c->work->is_read_on = false;
+    c->work->is_begun = c->work->is_tunnel = c->work->is_read_on = c->work->may_spill = false;
 }
 
 /* Will the next read go to memory that nobody sees after our death? */
@@ -123,6 +127,9 @@ int ff_conn_decode(struct ff_conn *c);
 /* Brings content that waits in the file to memory, where there is none. 0 or -errno. */
 int ff_conn_refill(struct ff_conn *c);
 
+/* Is its method safe (RFC 9110 9.2.1), or at least idempotent (9.2.2) if that is asked? */
+bool ff_conn_is_safe(const struct ff_conn *c, bool or_idempotent);
+
 /* Forgets the request that was answered and moves to the octets behind it. */
 void ff_conn_next(struct ff_conn *c);
 
@@ -132,10 +139,22 @@ int ff_conn_continue(struct ff_conn *c);
 /* Is the request's body wholly decoded (whatever the application has read of it)? */
 bool ff_conn_has_whole_body(const struct ff_conn *c);
 
-/* Sends what waits in the output buffer, and `n` octets more directly behind it, in one call.
- * Octets of the latter that went out; -EAGAIN when nothing did, or -errno of a broken
- * connection. */
+/* Does output wait: in memory, or in a file? */
+static inline bool ff_conn_has_output(const struct ff_conn *c)
+{
+    return ff_buffer_len(&c->work->out) > 0 || ff_spool_len(&c->work->file) > 0;
+}
+
+/* Sends what waits, or the next part of it, and `n` octets more directly behind it, in one call.
+ * Octets of the latter that went out; -EAGAIN when nothing did, -EIO when the file is shorter than
+ * it was, or -errno of a broken connection. */
 ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
+
+/* Moves what waits in memory to the file, and `n` octets of `more`, as long as the file is no
+ * larger than it may be. 0; or -errno and nothing changed (-EFBIG, -EBUSY: there is the
+ * application's). */
+int ff_conn_spill(struct ff_conn *c, const struct ff_conn_limits *limits, const void *more,
+                  size_t n);
 
 /* Octets of what was sent that the client's side has taken. */
 uint64_t ff_conn_taken(const struct ff_conn *c);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/sendfile.h>
 
 enum { COPY_MAX = 16 * 1024, GATHER_MAX = 64 * 1024 };
 
@@ -116,13 +115,25 @@ void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c)
     ff_progress_forbid(ff_tenure_line(lane, c));
 }
 
-/* Sends the output and `n` octets of `data` behind it. Returns when at most
- * FF_EXCHANGE_PENDING_MAX octets are left, which are kept. */
+/* Lets `n` octets of `data`, which the socket does not take, wait for the client. False if we have
+ * to: there are too many for memory, and no file may or can take them. */
+static bool keep(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n, int *r)
+{
+    struct ff_work *w = c->work;
+    bool has_file = ff_spool_len(&w->file) > 0; /* then the order of the octets is the file's */
+    if ((n == 0 || !has_file) && ff_buffer_len(&w->out) + n <= FF_EXCHANGE_PENDING_MAX) {
+        *r = n > 0 ? ff_buffer_append(&w->out, data, n) : 0;
+        return true;
+    }
+    return w->may_spill && ff_conn_spill(c, &lane->config.limits, data, n) == 0;
+}
+
+/* Sends the output and `n` octets of `data` behind it. Returns when what is left can wait. */
 static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n)
 {
-    struct ff_buffer *out = &c->work->out;
+    int r = 0;
     ff_progress_send(ff_tenure_line(lane, c));
-    while (ff_buffer_len(out) + n > 0) {
+    while (ff_conn_has_output(c) || n > 0) {
         ssize_t sent = ff_conn_send(c, data, n);
         if (sent >= 0) {
             data += sent, n -= (size_t)sent;
@@ -130,13 +141,18 @@ static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_
         }
         if (sent != -EAGAIN)
             return (int)sent;
-        if (ff_buffer_len(out) + n <= FF_EXCHANGE_PENDING_MAX)
-            return n > 0 ? ff_buffer_append(out, data, n) : 0;
-        int r = await(lane, c, true);
+        if (keep(lane, c, data, n, &r))
+            return r;
+        r = await(lane, c, true);
         if (r < 0 && r != -EINTR)
             return r;
     }
     return 0;
+}
+
+void ff_exchange_let_spill(struct ff_conn *c)
+{
+    c->work->may_spill = true;
 }
 
 int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c)
@@ -165,28 +181,28 @@ int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data,
 int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
                           size_t n)
 {
-    struct ff_http_response *response = &c->work->response;
+    struct ff_work *w = c->work;
+    struct ff_http_response *response = &w->response;
     int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
     int r = allowed < 0 ? (int)allowed : 0;
-    off_t at = (off_t)offset, end = at + (off_t)(allowed > 0 ? allowed : 0);
-    ff_progress_send(ff_tenure_line(lane, c));
-    while (r == 0 && at < end) {
-        ssize_t sent = 0;
-        if (ff_buffer_len(&c->work->out) > 0) /* head first, in order */
-            sent = ff_conn_send(c, NULL, 0);
-        else if ((sent = sendfile(c->fd, file, &at, (size_t)(end - at))) < 0)
-            sent = -errno;
-        else if (sent == 0)
-            r = -EIO;
-        if (sent == -EAGAIN)
-            r = await(lane, c, true);
-        else if (sent < 0 && sent != -EINTR)
-            r = (int)sent;
-        if (r == -EINTR)
-            r = 0;
-    }
-    if (r == 0 && allowed > 0)
+    if (allowed > 0) {
+        ff_spool_lend(&w->file, file, (uint64_t)offset, (uint64_t)allowed);
+        w->file_after = ff_buffer_len(&w->out);
         r = ff_http_response_end_part(response);
+    }
+    ff_progress_send(ff_tenure_line(lane, c));
+    while (r == 0 && ff_spool_len(&w->file) > 0) {
+        r = (int)ff_conn_send(c, NULL, 0);
+        if (r != -EAGAIN)
+            continue;
+        r = 0;
+        if (ff_spool_keep(&w->file) == 0)
+            break; /* the flusher goes on with it */
+        r = await(lane, c, true);
+        r = r == -EINTR ? 0 : r;
+    }
+    if (r < 0)
+        ff_spool_close(&w->file); /* whoever lent it closes it before the connection ends */
     bool is_cut = (size_t)allowed < n && response->framing == FF_FRAMING_LENGTH;
     return r < 0 ? r : is_cut ? -EMSGSIZE : 0;
 }
@@ -200,7 +216,8 @@ int ff_exchange_finish(struct ff_lane *lane, struct ff_conn *c)
     c->is_closing = r < 0 || !w->response.keep_alive || !is_whole;
     if (is_whole)
         ff_conn_next(c);
-    if (c->is_closing || ff_buffer_len(&w->in) == 0 || ff_buffer_len(&w->out) > GATHER_MAX)
+    if (c->is_closing || ff_buffer_len(&w->in) == 0 || ff_buffer_len(&w->out) > GATHER_MAX ||
+        ff_spool_len(&w->file) > 0)
         ff_tenure_settle(lane, c, FF_PHASE_RUN);
     else if (ff_tenure_advance(lane, c)) /* pipelined: its answer goes out with this one */
         ff_lane_list(lane, c);
@@ -213,6 +230,7 @@ void ff_exchange_abort(struct ff_lane *lane, struct ff_conn *c, int status)
     struct ff_work *w = c->work;
     ff_lane_count(lane, c);
     if (!w->is_begun) {
+        ff_spool_close(&w->file);
         if (w->response.out)
             w->out.end = w->out.start + w->response.mark;
         ff_tenure_refuse(lane, c, status);

@@ -31,16 +31,22 @@ void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c);
 int ff_exchange_inform(struct ff_lane *lane, struct ff_conn *c, const struct ff_buffer *head);
 
 /* Adds `n` octets of content behind the head. Small parts are gathered; large ones go out at
- * once, and what the socket does not take is kept, or waited for (blocks up to the write
- * time-out) beyond FF_EXCHANGE_PENDING_MAX. 0; -EMSGSIZE when the response has less room (the
- * rest is dropped); -ETIMEDOUT; another -errno when the client is gone. */
+ * once, and what the socket does not take is kept; beyond FF_EXCHANGE_PENDING_MAX a file takes it
+ * if it may and can, or it is waited for (blocks up to the write time-out). 0; -EMSGSIZE when the
+ * response has less room (the rest is dropped); -ETIMEDOUT; another -errno when the client is gone.
+ */
 int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n);
+
+/* All that is written from now on is at hand: what the client does not take at once may wait for it
+ * in a file. */
+void ff_exchange_let_spill(struct ff_conn *c);
 
 /* Sends what is gathered; blocks only beyond FF_EXCHANGE_PENDING_MAX. 0 or as ff_exchange_write. */
 int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c);
 
-/* Sends `n` octets of `file` from `offset` on; blocks as the client reads. As ff_exchange_write;
- * also -EIO when the file turns out to be shorter. */
+/* Sends `n` octets of `file` from `offset` on, the last part of the response; what the socket does
+ * not take goes out as the client reads, from a descriptor of its own. Blocks only without one. As
+ * ff_exchange_write; also -EIO when the file turns out to be shorter. */
 int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int64_t offset,
                           size_t n);
 

@@ -12,7 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { STACK = 128 * 1024, WAIT_MAX_MS = 60000 };
+/* TURNS: calls to send for one reader, until it is the next one's turn. */
+enum { STACK = 128 * 1024, WAIT_MAX_MS = 60000, TURNS = 2 };
 
 struct ff_flusher {
     pthread_mutex_t mutex; /* over the next three */
@@ -59,14 +60,13 @@ static bool keeps_up(const struct ff_flusher *f, struct ff_conn *c)
 
 static void flush(struct ff_flusher *f, struct ff_conn *c)
 {
-    struct ff_buffer *out = &c->work->out;
     ssize_t r = keeps_up(f, c) ? 0 : -ETIMEDOUT;
     bool is_closing = c->is_closing;
     c->is_closing = false; /* the lane may be busy: the last octets don't wait for its FIN */
-    while (ff_buffer_len(out) > 0 && r >= 0)
+    for (int i = 0; i < TURNS && r >= 0 && ff_conn_has_output(c); i++)
         r = ff_conn_send(c, NULL, 0);
     c->is_closing = is_closing;
-    if (r == -EAGAIN)
+    if (r == -EAGAIN || (r >= 0 && ff_conn_has_output(c)))
         rest(f, c);
     else
         give_back(f, c, r < 0 ? (int)r : 0);

@@ -70,6 +70,7 @@ struct ff_lane {
     uint32_t blocks;       /* of our own, given to a work so far */
     struct ff_conn *again; /* list of those that have something to tell without being asked */
     int spool_trouble; /* -errno of a file that a body should have waited in; until it is told */
+    int file_trouble;  /* the same of one that an answer came from */
     struct ff_deadlines deadlines;
     int events, next_event;
     struct ff_poller_event event[FF_POLLER_BATCH];

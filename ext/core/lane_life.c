@@ -92,8 +92,10 @@ void ff_lane_detach(struct ff_lane *lane)
     for (uint32_t id = 1; id <= lane->config.seat.page->conns_max; id++)
         if (lane->conn[id]) { /* no EPOLL_CTL_DEL: the poller is the parent's, too */
             lane->conn[id]->fd = ff_sock_close(lane->conn[id]->fd);
-            if (lane->conn[id]->work)
+            if (lane->conn[id]->work) {
                 ff_spool_close(&lane->conn[id]->work->content);
+                ff_spool_close(&lane->conn[id]->work->file);
+            }
         }
     lane->poller = ff_sock_close(lane->poller);
     lane->wake[0] = ff_sock_close(lane->wake[0]);

@@ -66,7 +66,8 @@ struct ff_conn_line {
     uint8_t listener;
     uint8_t is_rare;       /* its client seldom speaks; by the master, before it deals */
     struct ff_peer client; /* who speaks: the peer, or whom it named (proxy.h); by the owner */
-    uint32_t arrived_us;   /* when the master heard of it last: the low bits of the clock */
+    uint16_t head_at; /* when the head of its request began, in 0.1 s of the clock, modulo; same */
+    uint32_t arrived_us; /* when the master heard of it last: the low bits of the clock */
     /* written by the owner, and by the master when the lane that owned it is dead */
     _Alignas(64) struct ff_base base[2];
     _Atomic uint64_t progress;

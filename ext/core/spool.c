@@ -38,10 +38,10 @@ int ff_spool_append(struct ff_spool *s, const char *dir, const void *bytes, size
         int fd = open_unnamed(dir);
         if (fd < 0)
             return fd;
-        *s = (struct ff_spool){.fd = fd, .is_open = true};
+        *s = (struct ff_spool){.fd = fd, .is_open = true, .is_temporary = true};
         end = 0;
     }
-    if (s->is_lent)
+    if (!s->is_temporary)
         return -EBADF;
     while (n > 0) {
         ssize_t written = pwrite(s->fd, from, n, (off_t)end);

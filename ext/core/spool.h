@@ -16,7 +16,8 @@ struct ff_spool {
     uint64_t at, end; /* octets of the file, at..end, that wait */
     int fd;           /* if it is open */
     bool is_open;
-    bool is_lent; /* somebody else's: nothing is appended, and close leaves it open */
+    bool is_temporary; /* made here: only to this is anything appended */
+    bool is_lent;      /* its descriptor is somebody else's: close leaves it open */
 };
 
 static inline uint64_t ff_spool_len(const struct ff_spool *s)

@@ -45,16 +45,9 @@ static void lend_work(struct ff_lane *lane, struct ff_conn *c)
 }
 
 /* Is the application to be called a second time for this, should we die? */
-static bool is_unsafe(enum ff_replay replay, const struct ff_work *w)
+static bool is_unsafe(enum ff_replay replay, const struct ff_conn *c)
 {
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
-    const char *method = ff_buffer_head(&w->in) + w->request.method.at;
-    int n = replay == FF_REPLAY_IDEMPOTENT ? 6 : replay == FF_REPLAY_SAFE ? 4 : 0;
-    for (int i = 0; i < n; i++)
-        if (strlen(methods[i]) == w->request.method.len &&
-            memcmp(methods[i], method, w->request.method.len) == 0)
-            return false;
-    return true;
+    return replay == FF_REPLAY_OFF || !ff_conn_is_safe(c, replay == FF_REPLAY_IDEMPOTENT);
 }
 
 /* What holds when the output is out. */
@@ -83,6 +76,7 @@ static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
     ff_buffer_clear(&w->in);
     ff_buffer_clear(&w->out);
     ff_spool_close(&w->content);
+    ff_spool_close(&w->file);
     w->body_at = w->body_len = 0;
     if (w->in.cap > SPARE_BYTES_MAX)
         ff_buffer_close(&w->in);
@@ -244,6 +238,9 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     else if (c->phase == FF_PHASE_HEAD && was == FF_PHASE_HEAD && ff_deadline_is_set(&c->deadline))
         return; /* the whole head has one deadline: octets that dribble in don't move it */
     ff_deadlines_set(&lane->deadlines, &c->deadline, (int)wait, lane->now_ms);
+    if (!c->is_moved)
+        ff_tenure_line(lane, c)->head_at = (uint16_t)(lane->now_ms / 100);
+    c->is_moved = false;
 }
 
 /* Is a connection that was answered the master's again at once? When its client seldom speaks, or
@@ -257,11 +254,13 @@ static bool goes_back(const struct ff_lane *lane, const struct ff_conn *c)
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
 }
 
-/* Has the client kept up with its body? In the milliseconds of the deadlines, so that a stall is
+/* Has the client kept up with its request? In the milliseconds of the deadlines, so that a stall is
  * over when its deadline says so. */
 static bool keeps_up(const struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_pace_rule rule = ff_tenure_pace(lane, false);
+    if (c->phase == FF_PHASE_HEAD) /* its deadline here says less, if it began at another lane */
+        return !ff_tenure_has_late_head(lane, c);
     return c->phase != FF_PHASE_BODY ||
            ff_pace_goes_on(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
 }
@@ -318,13 +317,12 @@ static void go_on(struct ff_lane *lane, struct ff_conn *c, uint8_t was, bool is_
 
 void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
-    struct ff_buffer *out = &c->work->out;
     ssize_t r = 0;
-    bool is_planned =
-        ff_buffer_len(out) > 0 && c->sent == ff_progress_base(ff_tenure_line(lane, c))->tx;
+    bool is_planned = ff_conn_has_output(c) && ff_spool_len(&c->work->file) == 0 &&
+                      c->sent == ff_progress_base(ff_tenure_line(lane, c))->tx;
     if (is_planned)
         plan(lane, c);
-    while (ff_buffer_len(out) > 0 && r >= 0)
+    while (ff_conn_has_output(c) && r >= 0)
         r = ff_conn_send(c, NULL, 0);
     if (r == -EAGAIN)
         leave_to_flusher(lane, c);
@@ -336,7 +334,9 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 
 void ff_tenure_flushed(struct ff_lane *lane, struct ff_conn *c, int result)
 {
-    if (result == -ETIMEDOUT)
+    if (result == -EIO)
+        lane->file_trouble = result;
+    if (result == -ETIMEDOUT || result == -EIO)
         ff_tenure_reset(lane, c); /* what the kernel still holds for it goes, too */
     else if (result < 0)
         ff_tenure_close(lane, c);
@@ -423,8 +423,7 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
     if (verdict == FF_HTTP_DONE) {
         ff_deadlines_clear(&c->deadline);
         ff_conn_begin(c);
-        ff_progress_begin(ff_tenure_line(lane, c), c->received,
-                          is_unsafe(lane->config.replay, c->work));
+        ff_progress_begin(ff_tenure_line(lane, c), c->received, is_unsafe(lane->config.replay, c));
         set_state(lane, c, FF_RUNNING);
         return true;
     }
@@ -484,6 +483,7 @@ bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes
         ff_tenure_close(lane, c);
         return false;
     }
+    c->is_moved = n > 0;
     c->received += n; /* they are in the block before it is said to hold them */
     ff_progress_lend(ff_tenure_line(lane, c), c->work->in.is_lent ? c->work->block : 0);
     return ff_tenure_advance(lane, c);

@@ -71,6 +71,14 @@ static inline struct ff_pace_rule ff_tenure_pace(const struct ff_lane *lane, boo
     return (struct ff_pace_rule){.grace_us = grace_ms * 1000, .per_s = lane->config.limits.rate};
 }
 
+/* Has the head taken longer than it may, at whichever lanes? */
+static inline bool ff_tenure_has_late_head(const struct ff_lane *lane, const struct ff_conn *c)
+{
+    int64_t most = lane->config.wait_ms[FF_WAIT_HEAD] / 100;
+    uint16_t took = (uint16_t)(lane->now_ms / 100 - ff_tenure_line(lane, c)->head_at);
+    return most > 0 && most < UINT16_MAX / 2 && took > most;
+}
+
 /* Answers with the server's own page for `status` and closes. */
 void ff_tenure_refuse(struct ff_lane *lane, struct ff_conn *c, int status);
 

@@ -274,6 +274,25 @@ TEST(half_a_request_at_a_busy_lane_is_completed_by_another)
     }
 }
 
+TEST(a_head_that_dribbles_from_lane_to_lane_has_one_time_out)
+{
+    int ready[FF_POLLER_BATCH];
+    struct stage *s = stage_open(8, 2);
+    int holder, client = open_half(s, &holder, "GET /half HT");
+    ff_dispatcher_wait(s->d, 0, ready);
+    CHECK(s->d->escrow.list[FF_LIST_HALF].count == 1);
+    stage_send(client, "TP/1.1\r\n");
+    CHECK(stage_read(s, client)[0] == '\0' && s->lane[1]->conn[1]);
+    s->d->page->conn[1].head_at = (uint16_t)(s->d->page->conn[1].head_at - 610); /* of 60 s */
+    stage_send(client, "X");
+    CHECK(strstr(stage_read(s, client), "HTTP/1.1 408 "));
+    stage_finish(s, 0);
+    stage_run(s);
+    close(client);
+    close(holder);
+    stage_close(s);
+}
+
 TEST(half_a_request_that_was_taken_back_ends_in_time)
 {
     struct stage *s = stage_open(8, 2);

@@ -44,7 +44,7 @@ TEST(the_file_has_no_name_and_is_closed_with_the_spool)
 TEST(a_disk_that_is_full_changes_nothing)
 {
     int full = open("/dev/full", O_RDWR | O_CLOEXEC);
-    struct ff_spool s = {.is_open = true, .fd = full, .at = 3, .end = 7};
+    struct ff_spool s = {.is_open = true, .is_temporary = true, .fd = full, .at = 3, .end = 7};
     CHECK(full >= 0 && ff_spool_append(&s, "/tmp", "x", 1) == -ENOSPC);
     CHECK(s.at == 3 && s.end == 7);
     ff_spool_close(&s);

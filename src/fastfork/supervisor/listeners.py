@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNSENT = 256 * 1024
-"""Octets that a connection's client can't take yet, and that the kernel keeps: by itself it would keep 2.5 MiB of
-each slow reader, and a thousand of them would be more than it has for all of TCP."""
+"""Octets that a client can't take yet and that the kernel keeps: by itself it would keep 2.7 MiB for each
+slow reader, and a thousand of them would be more than it has for all of TCP."""
 
 
 class Listener(msgspec.Struct):
