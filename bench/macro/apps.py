@@ -87,7 +87,8 @@ def pid(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Read JSON and answer it."""
-    said = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    said = json.loads(environ["wsgi.input"].read(length) or b"null")
     return _answer(start_response, json.dumps(said).encode())
 
 
@@ -104,7 +105,7 @@ def huge(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 def upload(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Read all of the body; answer how long it was."""
     total, read = 0, environ["wsgi.input"].read
-    left = int(environ["CONTENT_LENGTH"])
+    left = int(environ.get("CONTENT_LENGTH") or 0)
     while left > 0 and (part := read(min(65_536, left))):
         total += len(part)
         left -= len(part)
@@ -151,7 +152,7 @@ async def pid_asgi(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def echo_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     """As `echo`."""
-    await _answer_asgi(send, json.dumps(json.loads(await _body_of(receive))).encode())
+    await _answer_asgi(send, json.dumps(json.loads(await _body_of(receive) or b"null")).encode())
 
 
 async def large_asgi(scope: Scope, receive: Receive, send: Send) -> None:

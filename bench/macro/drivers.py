@@ -58,7 +58,7 @@ class Driver:
     websockets: bool = True
     is_variant: bool = False
     """Stands only where a scenario asks for it."""
-    warm: float = 0.2
+    warm: float = 0.5
     """Seconds of load that it needs before it is at its best."""
     apps: tuple[str, ...] | None = None
     """What it can be asked; None: anything of its kind."""
