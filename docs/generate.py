@@ -15,7 +15,6 @@ DOCS = ROOT / "docs"
 def fresh() -> dict[Path, str]:
     """Return what each file should hold."""
     return {
-        ROOT / "README.md": _between(ROOT / "README.md", settings.table_of_options()),
         DOCS / "gunicorn.md": _between(DOCS / "gunicorn.md", settings.gunicorn_names()),
         DOCS / "settings.md": _between(DOCS / "settings.md", settings.reference()),
         DOCS / "api.md": api.page(),

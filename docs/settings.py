@@ -44,12 +44,6 @@ SAME = [
 """What is called the same, and means the same, in both."""
 
 
-def table_of_options() -> str:
-    """Return the table of README.md."""
-    rows = [_row(setting) for setting in table() if setting.name != "app"]
-    return "".join(["| option | default | |\n|---|---|---|\n", *rows])
-
-
 def reference() -> str:
     """Return a section for each setting, with everything that is known of it."""
     first = {field.name for field in msgspec.structs.fields(Serving)}
@@ -107,12 +101,6 @@ def _limits(kind: Any) -> str:
     if least is not None and most is not None:
         return f"{least:g} to {most:g}" if most < 1e6 else f"at least {least:g}"
     return f"at least {least:g}" if least is not None else ""
-
-
-def _row(setting: Setting) -> str:
-    flags = ", ".join(f"`{flag}`" for flag in _flags(setting))
-    cells = [flags, _default(setting), _told(setting)]
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
 
 
 def _flags(setting: Setting) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import click
 import pytest
 
 from fix_pages import ROOT, Reader, blocks_of, commands_of, pattern_of
@@ -16,6 +18,40 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_a_page_shows_happens(page: Path, reader: Reader) -> None:
     reader.read(page.read_text())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.stem not in {"gunicorn", "uvicorn", "node", "benchmarks"}],
+    ids=lambda page: page.stem,
+)
+def test_options_and_targets_that_a_page_names_exist(page: Path) -> None:
+    codes = re.findall(r"`([^`\n]+)`", page.read_text())
+    options = {
+        word
+        for code in codes
+        if ".py" not in code
+        for word in re.findall(r"(?<!\S)--[a-z][a-z_-]+", code)
+    }
+    targets = {code.split()[1] for code in codes if code.startswith("make ")}
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert options - known_options() == set()
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+
+
+def known_options() -> set[str]:
+    """Return every option of every command of `fastfork`."""
+    from fastfork.cli import main
+
+    found, groups = set(), [main]
+    while groups:
+        for command in groups.pop().commands.values():
+            if isinstance(command, click.Group):
+                groups.append(command)
+            for parameter in command.params:
+                found |= {*parameter.opts, *parameter.secondary_opts}
+    return found
 
 
 def test_blocks_are_found_with_their_reasons() -> None:
@@ -34,8 +70,6 @@ def test_commands_have_what_they_show() -> None:
 
 def test_pids_and_times_stand_for_any() -> None:
     pattern, pids = pattern_of("[2026-11-22 09:03:12 +0000] [4596] worker 1 (pid 4599) ...")
-
-    import re
 
     assert pids == ["4599"]
     found = re.fullmatch(pattern, "[2031-01-02 19:03:12 +0200] [77] worker 3 (pid 81) started: a b")
