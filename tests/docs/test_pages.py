@@ -44,7 +44,8 @@ def known_options() -> set[str]:
     """Return every option of every command of `fastfork`."""
     from fastfork.cli import main
 
-    found, groups = set(), [main]
+    found: set[str] = set()
+    groups: list[click.Group] = [main]
     while groups:
         for command in groups.pop().commands.values():
             if isinstance(command, click.Group):
