@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 PEERS = CACHE / "venv" / "bin"
 NODE = CACHE / "node_modules"
-FLOOR, LOAD = CACHE / "floor", CACHE / "load"
+FLOOR, LOAD, QUEUE = CACHE / "floor", CACHE / "load", CACHE / "queue"
 
 PYTHON_PACKAGES = (
     *("gunicorn", "gunicorn_h1c", "granian", "uvicorn[standard]", "bjoern", "fastpysgi"),
@@ -361,7 +361,7 @@ def prepare() -> dict[str, str]:
     CACHE.mkdir(exist_ok=True)
     flags = ["-std=c11", "-O3", "-Wall", "-Wextra"]
     (CACHE / "1mb").write_bytes(b"x" * (1 << 20))  # what apps.file sends
-    for out in (FLOOR, LOAD):
+    for out in (FLOOR, LOAD, QUEUE):
         source = HERE / f"{out.name}.c"
         if not out.exists() or out.stat().st_mtime < source.stat().st_mtime:
             subprocess.run(["gcc", *flags, "-o", str(out), str(source), "-lm"], check=True)

@@ -26,6 +26,7 @@ from statistics import fmean
 
 import servers
 from client import LAST_REQUEST, Connection, allow_open_files
+from drivers import QUEUE
 from openloop import Answer, Player, Request
 
 POINTS = (0.5, 0.9, 0.99, 0.999)
@@ -110,9 +111,11 @@ def _uwsgi(port: int, case: Case, *, way: str) -> list[str]:
     return [f"{servers.PEERS}/uwsgi", way, f"127.0.0.1:{port}", *size, *lean]
 
 
+# The first is in C, one queue and threads: what the machine and the client allow (queue.c).
 # As many lanes as the case has; sync has no threads, and gthread is shown in both shapes. uwsgi's
 # own workers keep connections, or a process of its own in front of them does.
 COMMANDS: dict[str, Callable[[int, Case], list[str]]] = {
+    "queue": lambda port, case: [str(QUEUE), str(port), str(case.lanes)],
     "fastfork": _fastfork,
     "gunicorn-sync": lambda port, case: _gunicorn(port, case.lanes, "-k", "sync"),
     "gthread-x1": lambda port, case: _gunicorn(port, case.lanes, "-k", "gthread", "--threads=1"),
@@ -285,9 +288,8 @@ def compare(label: str, case: Case, *, mode: str, chosen: argparse.Namespace) ->
         best = at(waits, 0.99)
         print(row("ideal", waits, best=best), flush=True)
     for name in chosen.servers:
-        if name == "fastfork" and case.threads > 1 and not servers.knows("--threads"):
-            print("fastfork has no --threads")
-            continue
+        if name == "queue" and case.stops:
+            continue  # one process: all of it would stop
         try:
             if mode == "newcomers":
                 line = saturate(name, case, seconds=chosen.seconds)
