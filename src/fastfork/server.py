@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastfork.config.legacy import LegacyHooks
     from fastfork.interface import Handler
     from fastfork.settings import Settings
+    from fastfork.supervisor.upgrade import Image
 
 
 def run(app: str | Callable[..., Any], /, **settings: Any) -> None:
@@ -51,11 +52,13 @@ def serve(
     notes: Sequence[str] = (),
     read: Callable[[], Settings] | None = None,
     legacy: LegacyHooks | None = None,
+    image: Image | None = None,
 ) -> None:
     """Serve what *settings* say, or what *load* returns in each worker, until a signal stops the server.
 
     *keep_fds* are descriptors that workers keep, *notes* are for the log, *read* gives the settings
-    again at a reload, *legacy* are hooks of a gunicorn.conf.py. Raises FastforkError if it can't start.
+    again at a reload, *legacy* are hooks of a gunicorn.conf.py, *image* is how this process can be started
+    again (None: it can't be upgraded). Raises FastforkError if it can't start.
     """
     refuse_threads()
     start = Start()
@@ -83,6 +86,7 @@ def serve(
             logs=logs,
             keep_fds=keep_fds,
             legacy=legacy,
+            image=image,
         ).run()
     except FastforkError as error:
         if logs.error.file.path is not None:

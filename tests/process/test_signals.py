@@ -15,7 +15,6 @@ from fix_wire import Connect, get
 
 HARMLESS = [
     signal.SIGUSR1,
-    signal.SIGUSR2,
     signal.SIGWINCH,
     signal.SIGTTIN,
     signal.SIGTTOU,

@@ -102,6 +102,16 @@ def reload(*, name: str | None, path: str | None, as_json: bool, quiet: bool) ->
     _tell("reloaded", result={"reloaded": True}, as_json=as_json, quiet=quiet)
 
 
+@click.command(cls=Command, short_help="Take a new version of fastfork in place.")
+@_orders
+def upgrade(*, name: str | None, path: str | None, as_json: bool, quiet: bool) -> None:
+    """Take a new version of fastfork in place: same process, same connections, no request lost."""
+    with _client(name, path) as client:
+        version = client.upgrade()
+    told = f"upgraded: version {version} serves"
+    _tell(told, result={"version": version}, as_json=as_json, quiet=quiet)
+
+
 @click.command(
     cls=Command,
     short_help="Have more or fewer workers.",
@@ -157,7 +167,17 @@ def top(*, name: str | None, path: str | None, once: bool) -> None:
         Top(client).run(once=once or not sys.stdout.isatty())
 
 
-COMMANDS: tuple[click.Command, ...] = (status, stop, reload, restart, scale, dump, logs, top)
+COMMANDS: tuple[click.Command, ...] = (
+    status,
+    stop,
+    reload,
+    upgrade,
+    restart,
+    scale,
+    dump,
+    logs,
+    top,
+)
 
 
 def _number(text: str) -> int:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def _run(**given: Any) -> None:
     from fastfork.server import serve
+    from fastfork.supervisor.upgrade import image_of
 
+    image = image_of(os.environ)
     environ = dict(os.environ)
     config, notes, hooks = gather(given, environ)
     legacy = LegacyHooks()
@@ -26,7 +28,7 @@ def _run(**given: Any) -> None:
         legacy.take(hooks)
         return config.settings
 
-    serve(config.settings, notes=notes, read=read, legacy=legacy)
+    serve(config.settings, notes=notes, read=read, legacy=legacy, image=image)
 
 
 serve: Command = Command(

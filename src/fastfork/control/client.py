@@ -86,6 +86,14 @@ class Client:
         """
         self.call("reload")
 
+    def upgrade(self) -> str:
+        """Let the server take the version of fastfork that is installed now, in place; return that version.
+
+        Done when all workers are new, as after `reload`. Raises ControlError with the reason if it fails.
+        """
+        version: str = self.call("upgrade")["version"]
+        return version
+
     def scale(self, workers: str) -> int:
         """Have so many *workers* ("4"), or so many more or fewer ("+1", "-2"); return how many that is.
 

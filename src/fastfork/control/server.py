@@ -35,6 +35,11 @@ class Call:
             raise ControlError(f"the argument {name!r} can't be {value!r}")
         return value
 
+    @property
+    def fd(self) -> int:
+        """The connection that the answer goes to."""
+        return self._client.socket.fileno()
+
     def succeed(self, result: Any) -> None:
         """Answer with *result*."""
         self._client.answer(Reply(True, result))
@@ -42,6 +47,17 @@ class Call:
     def fail(self, error: str) -> None:
         """Answer that it did not work, and why."""
         self._client.answer(Reply(False, error=error))
+
+
+def answer_late(fd: int, result: Any, failure: str | None) -> None:
+    """Answer on the connection *fd*, of the image before this one, with *result* or a *failure*; close it."""
+    with socket.socket(fileno=fd) as client:
+        try:
+            client.send(
+                encode(Reply(True, result) if failure is None else Reply(False, error=failure))
+            )
+        except OSError:
+            pass  # nobody waits for it any more
 
 
 class ControlServer:

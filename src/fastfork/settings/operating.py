@@ -71,7 +71,7 @@ class Settings(Serving, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
     reload_parallel: Annotated[
         int,
-        Meta(ge=1, le=512, description="workers that a reload replaces at a time"),
+        Meta(ge=1, le=512, description="workers that a reload starts at a time"),
     ] = 1
     chdir: Annotated[
         str | None,

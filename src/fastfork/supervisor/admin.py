@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastfork.control.server import Watch
     from fastfork.log import Log
     from fastfork.supervisor.census import Census
+    from fastfork.supervisor.listeners import Listener
 
 _BACKLOG = 64
 _PAGE = Path(__file__).parents[1] / "metrics" / "page.html"
@@ -27,8 +28,16 @@ _PAGE = Path(__file__).parents[1] / "metrics" / "page.html"
 class Admin:
     """Its listener is opened at once, so that a wrong address is known before anything starts."""
 
-    def __init__(self, address: str, *, census: Census, state: Callable[[], str], log: Log) -> None:
-        """Listen on *address*. Raises FastforkError."""
+    def __init__(
+        self,
+        address: str,
+        *,
+        inherited: Listener | None,
+        census: Census,
+        state: Callable[[], str],
+        log: Log,
+    ) -> None:
+        """Listen on *address*, or go on with a listener that is *inherited*. Raises FastforkError."""
         try:
             from fastfork.metrics.exposition import CONTENT_TYPE, exposition
         except ImportError as error:
@@ -41,7 +50,9 @@ class Admin:
         self._census = census
         self._state = state
         self._server: WebServer | None = None
-        (self._listener,) = open_listeners([parse_bind(address)], backlog=_BACKLOG)
+        self.listener: Listener = (
+            inherited or open_listeners([parse_bind(address)], backlog=_BACKLOG)[0]
+        )
         self._log = log
 
     def serve(self, *, watch: Watch, unwatch: Callable[[int], None]) -> None:
@@ -53,14 +64,14 @@ class Admin:
             "/metrics": self._metrics,
             "/status.json": self._status,
         }
-        self._log.info(f"Admin at: {self._listener.url}")
-        self._server = WebServer(self._listener.fd, pages, watch=watch, unwatch=unwatch)
+        self._log.info(f"Admin at: {self.listener.url}")
+        self._server = WebServer(self.listener.fd, pages, watch=watch, unwatch=unwatch)
 
     def close(self) -> None:
         """End every connection and close the listener."""
         if self._server:
             self._server.close()
-        self._listener.close()
+        self.listener.close()
 
     def _ready(self) -> Page:
         state = self._state()

@@ -96,6 +96,11 @@ class Bridge:
             self.kill(signal.SIGKILL)
         self._bury()
 
+    def begin_again(self) -> None:
+        """Start it after its end, if there is to be one at all."""
+        if self.view is not None:
+            self._due = 0.0
+
     def _fork(self) -> None:
         pipes = self._post.join_bridge()
         self._sight, sight = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -74,7 +74,9 @@ class Census:
         state: Callable[[], str],
         broker: Callable[[], BrokerView | None],
         template: Callable[[], Template | None],
+        began: float,
     ) -> None:
+        """*began* is when the server was started, on the clock of `time.monotonic`."""
         self._settings = settings
         self._name = name
         self._dispatcher = dispatcher
@@ -84,7 +86,7 @@ class Census:
         self._state = state
         self._broker = broker
         self._template = template
-        self._began = time.monotonic()
+        self._began = began
         self._marks: dict[int, _Mark] = {}
         """By pid; 0 is the server as a whole."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Relieve = Callable[[Slot, Callable[[str | None], None]], object]
     Reload = Callable[[str, Callable[[str | None], None]], None]
+    Upgrade = Callable[[str, Callable[[str | None], None], int], None]
     Scale = Callable[[int, str, Callable[[str | None], None]], None]
 
 _ONLY_US = 0o177
@@ -44,6 +45,7 @@ class Commands:
         template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
+        upgrade: Upgrade,
         scale: Scale,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
@@ -55,6 +57,7 @@ class Commands:
         self._template = template
         self._relieve = relieve
         self._reload = reload
+        self._upgrade = upgrade
         self._scale = scale
         self._stop = stop
         self._kill = kill
@@ -65,6 +68,7 @@ class Commands:
             "status": lambda call: call.succeed(self._census.look()),
             "restart": self._restart,
             "reload": self._renew,
+            "upgrade": self._become,
             "scale": self._resize,
             "dump": self._dump,
             "stop": self._end,
@@ -93,6 +97,10 @@ class Commands:
             "fastfork reload",
             lambda failure: call.succeed({}) if failure is None else call.fail(failure),
         )
+
+    def _become(self, call: Call) -> None:
+        # When it works, whoever is then the master answers.
+        self._upgrade("fastfork upgrade", lambda failure: call.fail(failure or ""), call.fd)
 
     def _resize(self, call: Call) -> None:
         text = call.argument("workers", str)
@@ -135,15 +143,18 @@ def server_name(settings: Settings, listeners: Sequence[Listener]) -> str:
 class ControlSocket:
     """The control socket of a master: it serves without one rather than not at all."""
 
-    def __init__(self, settings: Settings, *, name: str, log: Log) -> None:
+    def __init__(
+        self, settings: Settings, *, inherited: Listener | None, name: str, log: Log
+    ) -> None:
+        """Listen where *settings* say, or go on with a listener that is *inherited*."""
         self._log = log
-        self._listener: Listener | None = None
+        self.listener = inherited
         self._server: ControlServer | None = None
-        if settings.no_control_socket:
+        if settings.no_control_socket or inherited:
             return
         try:
             path = Path(settings.control_socket) if settings.control_socket else _place(name)
-            (self._listener,) = open_listeners([UnixBind(str(path))], backlog=16, umask=_ONLY_US)
+            (self.listener,) = open_listeners([UnixBind(str(path))], backlog=16, umask=_ONLY_US)
         except (OSError, FastforkError) as error:
             self._log.warning(
                 f"no control socket: {error}; this server can be steered by signals only"
@@ -157,17 +168,17 @@ class ControlSocket:
         unwatch: Callable[[int], None],
     ) -> None:
         """Answer from now on."""
-        if self._listener:
-            fd = self._listener.fd
+        if self.listener:
+            fd = self.listener.fd
             self._server = ControlServer(fd, commands, watch=watch, unwatch=unwatch)
 
     def close(self) -> None:
         """Remove the socket; end every connection."""
         if self._server:
             self._server.close()
-        if self._listener:
-            self._listener.close()
-        self._server = self._listener = None
+        if self.listener:
+            self.listener.close()
+        self._server = self.listener = None
 
 
 def _place(name: str) -> Path:

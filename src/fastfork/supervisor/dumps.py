@@ -27,10 +27,12 @@ _WITHIN = 2.0
 class Dumps:
     """The pipe, and the one dump that is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, fds: tuple[int, int] | None = None) -> None:
+        """Take both ends of the pipe that workers have already, or make one."""
+        self.fds: tuple[int, int] = fds or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.fd: int
         self.theirs: int
-        self.fd, self.theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd, self.theirs = self.fds
         """What to watch; and what the workers have."""
         self._call: Call | None = None
         self._slot = 0

@@ -12,24 +12,36 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from fastfork._native import cells
 from fastfork._native.dispatcher import MAIL, Dispatcher, adopt_orphans
 from fastfork._version import __version__
 from fastfork.bus.master import open_post
 from fastfork.config.legacy import LegacyHooks
+from fastfork.control.server import answer_late
 from fastfork.errors import FastforkError
 from fastfork.supervisor import words
 from fastfork.supervisor.adapt import policy_of
 from fastfork.supervisor.binds import FdBind, parse_bind
 from fastfork.supervisor.bridge import Bridge
+from fastfork.supervisor.inheritance import Inheritance
 from fastfork.supervisor.limits import connection_limit, raise_open_files
 from fastfork.supervisor.listeners import open_listeners
 from fastfork.supervisor.pidfile import PidFile
 from fastfork.supervisor.rotation import Rotation
-from fastfork.supervisor.signals import Intent, SignalInbox, intent_of, name_of, newest
+from fastfork.supervisor.signals import (
+    Intent,
+    SignalInbox,
+    hold_back,
+    intent_of,
+    let_through,
+    name_of,
+    newest,
+)
 from fastfork.supervisor.spawn import children
 from fastfork.supervisor.staff import Staff
 from fastfork.supervisor.steering import Steering
 from fastfork.supervisor.systemd import Notifier, take_sockets
+from fastfork.supervisor.upgrade import Upgrade
 from fastfork.supervisor.watching import Watching
 from fastfork.worker.identity import identity_of
 
@@ -41,6 +53,7 @@ if TYPE_CHECKING:
     from fastfork.settings import Settings
     from fastfork.supervisor.binds import Bind
     from fastfork.supervisor.relief import Tell
+    from fastfork.supervisor.upgrade import Image
     from fastfork.worker.logs import Logs
 
 
@@ -58,6 +71,7 @@ class Master:
         logs: Logs,
         keep_fds: frozenset[int],
         legacy: LegacyHooks | None = None,
+        image: Image | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
@@ -68,6 +82,9 @@ class Master:
         self._log = logs.error
         self._keep_fds = keep_fds
         self._legacy = legacy or LegacyHooks()
+        self._image = image
+        self._inherited = image.inherited if image else None
+        """What the image of this process before has left, if it was upgraded in place."""
         self._acts: dict[int, Callable[[], None]] = {}
         self._drain_at: float | None = None
         """When to begin to stop; None: nobody has said so, or it has begun."""
@@ -81,6 +98,7 @@ class Master:
             open_files=raise_open_files(),
             lanes=self._workers * self._threads,
         )
+        left = self._inherited
         sockets = take_sockets(os.environ, pid=os.getpid())
         binds: list[Bind] = [FdBind(fd) for fd in sockets]
         binds = binds or [parse_bind(text) for text in settings.bind]
@@ -88,12 +106,14 @@ class Master:
         self._give_logs()
         with ExitStack() as stack:
             # First in and last out: no signal may end the process between a file made and a file removed.
-            self._inbox = stack.enter_context(SignalInbox())
+            self._inbox = stack.enter_context(SignalInbox(left.inbox if left else None))
             if settings.pid is not None:
                 self._pidfile = PidFile(settings.pid)
                 self._pidfile.write()
                 stack.callback(self._pidfile.remove)
-            self._listeners = open_listeners(binds, backlog=settings.backlog)
+            self._listeners = (
+                left.listeners if left else open_listeners(binds, backlog=settings.backlog)
+            )
             for fd in sockets:
                 os.close(fd)  # the listener has a copy
             self._notifier = Notifier(os.environ, pid=os.getpid())
@@ -109,8 +129,14 @@ class Master:
                 timeout=settings.timeout,
                 dispatch=policy_of(settings.dispatch, "wsgi"),  # until a worker tells
                 replay=settings.replay != "off",
+                inherited=left.core if left else None,
             )
             stack.callback(self._dispatcher.close)
+            if left:
+                cells.inherit(left.cells)
+                self._dispatcher.survive(False)
+                for fd in left.fds:
+                    os.set_inheritable(fd, False)
             post, self._acts[MAIL] = open_post(self._dispatcher, settings, log=self._log)
             self._bridge = Bridge(
                 settings, post=post, logs=self._logs, watch=self._watch, unwatch=self._unwatch
@@ -132,7 +158,7 @@ class Master:
                 unwatch=self._unwatch,
             )
             # Workers that a template forks lose their parent at once, and become ours.
-            self._children_before = children()
+            self._children_before = set() if left else children()
             stack.callback(adopt_orphans, adopt_orphans(on=True))
             self._watching = None
             if settings.reload:
@@ -145,6 +171,18 @@ class Master:
                 stack.callback(self._watching.end)
             self._watch(self._inbox.fd, self._on_signals)
             self._steering = stack.enter_context(self._open_steering())
+            self._upgrade = Upgrade(
+                settings,
+                self._image,
+                is_at_rest=self._staff.is_at_rest,
+                hand_over=self._hand_over,
+                survive=self._dispatcher.survive,
+                go_on=self._go_on,
+                watch=self._watch,
+                unwatch=self._unwatch,
+                log=self._log,
+            )
+            stack.callback(self._upgrade.end)
             stack.callback(self._staff.end)
             self._start()
             while self._is_needed():
@@ -162,7 +200,21 @@ class Master:
                 self._dispatcher.listen(listener.fd)
         if self._watching is not None:
             self._watching.begin()
-        self._staff.begin(dump_fd=self._steering.dumps.theirs)
+        if self._inherited is None:
+            self._staff.begin(dump_fd=self._steering.dumps.theirs)
+        else:
+            self._take_over(self._inherited)
+
+    def _take_over(self, left: Inheritance) -> None:
+        """Go on where the image before this one has stopped, and let workers follow."""
+        self._staff.inherit(left, dump_fd=self._steering.dumps.theirs)
+        self._on_open()
+
+        def told(failure: str | None) -> None:
+            if left.asker is not None:
+                answer_late(left.asker, {"version": __version__}, failure)
+
+        self._reload(f"upgraded from version {left.version} to {__version__}", told)
 
     def _on_open(self) -> None:
         count = f"{self._workers} worker{'s' if self._workers > 1 else ''}"
@@ -192,6 +244,7 @@ class Master:
             self._reopen_logs()
         self._steering.dumps.look()
         self._notifier.look()
+        self._upgrade.look()
         now = time.monotonic()
         if self._drain_at is not None and self._drain_at <= now:
             self._drain("now")
@@ -199,8 +252,56 @@ class Master:
             self._deadline = None
             self._staff.kill(words.still_running(self._settings.graceful_timeout))
 
+    # --- the next image
+
+    def _begin_upgrade(self, why: str, tell: Tell, asker: int | None = None) -> None:
+        if self._state() == "serving":
+            self._upgrade.begin(why, tell, asker=asker)
+        else:
+            self._log.error(f"{why}: not upgraded, the server is {self._state()}")
+            tell(f"the server is {self._state()}")
+
+    def _hand_over(self, asker: int | None) -> Inheritance:
+        """End what the next image makes for itself, and return the rest; signals wait for it."""
+        self._mask = hold_back()
+        self._rotation.close()
+        if self._watching is not None:
+            self._watching.end()
+        self._bridge.end()
+        self._staff.end_templates()
+        control, admin = self._steering.listeners
+        slots, workers = self._staff.leave_behind()
+        return Inheritance(
+            version=__version__,
+            core=self._dispatcher.hand_over(),
+            cells=cells.fd(),
+            inbox=self._inbox.fds,
+            dumps=self._steering.dumps.fds,
+            listeners=self._listeners,
+            control=control,
+            admin=admin,
+            began=self._steering.began,
+            generation=self._staff.reloads.generation.number,
+            wanted=self._staff.scaling.wanted,
+            interface=self._staff.interface,
+            slots=slots,
+            workers=workers,
+            asker=asker,
+        )
+
+    def _go_on(self) -> None:
+        """There is no next image: make again what was ended for it."""
+        let_through(self._mask)
+        if self._watching is not None:
+            self._watching.begin()
+        self._bridge.begin_again()
+        self._reload("not upgraded", lambda failure: None)
+
     def _patience(self) -> float | None:
-        lookers = (self._bridge, self._staff, self._rotation, self._steering.dumps, self._notifier)
+        lookers = (
+            *(self._bridge, self._staff, self._rotation, self._steering.dumps, self._notifier),
+            self._upgrade,
+        )
         times = [self._drain_at, self._deadline, *(one.next_look() for one in lookers)]
         known = [at for at in times if at is not None]
         return max(0.0, min(known) - time.monotonic()) if known else None
@@ -227,11 +328,13 @@ class Master:
             template=lambda: self._staff.template,
             relieve=self._staff.reliefs.relieve,
             reload=self._reload,
+            upgrade=self._begin_upgrade,
             scale=self._scale,
             stop=self._stop,
             kill=self._quit,
             watch=self._watch,
             unwatch=self._unwatch,
+            inherited=self._inherited,
         )
 
     def _state(self) -> str:
@@ -248,8 +351,8 @@ class Master:
                 self._stop(name_of(number))
             elif intent is Intent.DRAIN or intent is Intent.QUIT:
                 self._quit(name_of(number))
-            elif intent is Intent.UNKNOWN:
-                self._log.warning(f"{name_of(number)} is not supported in this version; ignored")
+            elif intent is Intent.UPGRADE:
+                self._begin_upgrade(name_of(number), lambda failure: None)
             elif intent is Intent.RELOAD:
                 self._reload(name_of(number), lambda failure: None)
             elif intent is Intent.MORE or intent is Intent.FEWER:
@@ -316,6 +419,7 @@ class Master:
 
     def _stop_listening(self, *, drain_backlog: bool) -> None:
         self._staff.stop()
+        self._upgrade.end()
         self._notifier.stopping("finishing what runs")
         self._drain_at = None
         self._dispatcher.stop_accepting(drain_backlog=drain_backlog)
@@ -332,7 +436,7 @@ class Master:
 
     def _other_children(self) -> set[int]:
         watching = self._watching.pid if self._watching else None
-        beside = {self._bridge.pid, watching, self._rotation.packer}
+        beside = {self._bridge.pid, watching, self._rotation.packer, self._upgrade.pid}
         return self._children_before | {pid for pid in beside if pid is not None}
 
     def _close_listeners(self) -> None:

@@ -109,6 +109,16 @@ class Reloads:
         self._log = log
         self._running: _Reload | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether a reload is going on."""
+        return self._running is not None
+
+    def go_on_from(self, number: int) -> None:
+        """The generation that serves has *number*: an image of this process before has counted so far."""
+        self.generation = self.generation._replace(number=number)
+        self._newest = number
+
     def begin(self, why: str, tell: Tell) -> None:
         """Replace all workers and *tell* when that is done, or why it is not; the newest reload wins."""
         self._log.info(f"{why}: reloading")

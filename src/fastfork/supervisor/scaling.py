@@ -55,6 +55,11 @@ class Scaling:
         self._log.info(f"{why}: {wanted} workers instead of {self.wanted}")
         self.wanted, self._tell = wanted, tell
 
+    @property
+    def is_on(self) -> bool:
+        """Whether slots are being made or taken away."""
+        return bool(self._starting) or len(self._slots) != self.wanted
+
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
         if not self._reliefs.is_on or len(self._slots) == self.wanted:

@@ -1,7 +1,9 @@
 """Signals as intents of the operator, in the order they came.
 
 The handlers do nothing: the interpreter writes each signal's number to a pipe that the dispatcher
-watches, so a signal never interrupts the master between two statements, and two signals count as two.
+watches, so a signal never interrupts the master between two statements, and two signals count as two. (Not
+those of one kind that come before the kernel has delivered the first: they are one bit to it. What counts
+exactly is `fastfork scale`.)
 A pipe holds 65,536 of them (a socket some 300), so that a storm doesn't drown the one that matters.
 """
 
@@ -30,7 +32,7 @@ class Intent(Enum):
     RELOAD = "reload"
     MORE = "more"
     FEWER = "fewer"
-    UNKNOWN = "unknown"
+    UPGRADE = "upgrade"
 
 
 INTENTS: dict[int, Intent] = {
@@ -41,7 +43,7 @@ INTENTS: dict[int, Intent] = {
     signal.SIGWINCH: Intent.NOTHING,
     signal.SIGHUP: Intent.RELOAD,
     signal.SIGUSR1: Intent.REOPEN,
-    signal.SIGUSR2: Intent.UNKNOWN,
+    signal.SIGUSR2: Intent.UPGRADE,
     signal.SIGTTIN: Intent.MORE,
     signal.SIGTTOU: Intent.FEWER,
 }
@@ -60,9 +62,11 @@ def handlers_restored() -> Iterator[None]:
 class SignalInbox:
     """Collects signals while it is entered; from then on they do nothing: the end is near already."""
 
-    def __init__(self) -> None:
+    def __init__(self, fds: tuple[int, int] | None = None) -> None:
+        """Take both ends of a pipe, with what came already, or make one."""
+        self.fds: tuple[int, int] = fds or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.fd: int
-        self.fd, self._theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd, self._theirs = self.fds
         """Readable when a signal came."""
         self._wakeup_before = -1
 
@@ -71,6 +75,7 @@ class SignalInbox:
         self._wakeup_before = signal.set_wakeup_fd(self._theirs, warn_on_full_buffer=False)
         for number in INTENTS:
             signal.signal(number, _ignore)
+        let_through(set())  # the image before this one may have held them back
         return self
 
     def __exit__(

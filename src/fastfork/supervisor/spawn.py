@@ -22,7 +22,9 @@ _ERRORS = {error.exit_code: error for error in (AppImportError, AppNotFound)}
 class Worker:
     """A worker process, seen from the master."""
 
-    def __init__(self, pid: int, *, lanes: tuple[int, ...], pidfd: int, verdict: int) -> None:
+    def __init__(
+        self, pid: int, *, lanes: tuple[int, ...], pidfd: int, verdict: int, said: bytes = b""
+    ) -> None:
         self.pid = pid
         self.lanes = lanes
         self.pidfd: int = pidfd
@@ -38,30 +40,31 @@ class Worker:
         """Whether we have killed it."""
         self.deadline: float | None = None
         """When it is killed, if it has not ended by then; None: it may live."""
-        self._said = b""
+        self.said: bytes = said
+        """What it has said of that so far."""
 
     @property
     def is_ready(self) -> bool:
         """Whether the worker has said that it can serve."""
-        return self._said.startswith(READY)
+        return self.said.startswith(READY)
 
     @property
     def interface(self) -> str:
         """What kind of handler a worker serves that is ready: a key of `fastfork.interface.CALLED`."""
-        return self._said.removeprefix(READY).decode()
+        return self.said.removeprefix(READY).decode()
 
     def listen(self) -> bool:
         """Read what the worker says; return whether it has said everything."""
         try:
             while said := os.read(self.verdict, 65_536):
-                self._said += said
+                self.said += said
         except BlockingIOError:
             return self.is_ready
         return True
 
     def refusal(self) -> FastforkError | None:
         """Return why the worker could not serve, if it said so."""
-        return refusal_of(self._said)
+        return refusal_of(self.said)
 
     def memory(self) -> int:
         """Return the resident octets of the process, 0 when it has ended."""

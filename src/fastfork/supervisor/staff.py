@@ -14,6 +14,7 @@ from fastfork.supervisor import words
 from fastfork.supervisor.adapt import adapt
 from fastfork.supervisor.cores import count_usable_cores
 from fastfork.supervisor.ends import Ends
+from fastfork.supervisor.heirs import slot_from, slot_left, worker_from, worker_left
 from fastfork.supervisor.relief import Reliefs
 from fastfork.supervisor.reload import Reloads, generation_of
 from fastfork.supervisor.retirement import term_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fastfork.errors import FastforkError
     from fastfork.interface import Handler
     from fastfork.settings import Settings
+    from fastfork.supervisor.inheritance import Inheritance, SlotLeft, WorkerLeft
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.reload import Generation
     from fastfork.worker.logs import Logs
@@ -128,6 +130,44 @@ class Staff:
         for number, own in enumerate(zip(*lanes, strict=True)):
             self.slots.append(Slot(number, lanes=own))
         self._prepare()
+
+    def inherit(self, left: Inheritance, *, dump_fd: int) -> None:
+        """Go on with the workers of the image of this process before; their stacks go to *dump_fd*."""
+        self._dump_fd = dump_fd
+        gc.freeze()
+        self.interface = left.interface
+        self.scaling.wanted = left.wanted
+        self.reloads.go_on_from(left.generation)
+        self.slots += [slot_from(one) for one in left.slots]
+        by_number = {slot.number: slot for slot in self.slots}
+        for one in left.workers:
+            worker = worker_from(one)
+            slot = by_number.get(one.slot) or Slot(one.slot, lanes=one.lanes)
+            if one.is_leaving:
+                self.reliefs.leaving.append((slot, worker))
+            else:
+                slot.worker = worker
+            self._follow(slot, worker)
+        self.is_open = True
+        self.reliefs.begin()
+
+    def is_at_rest(self) -> bool:
+        """Return whether no worker starts in place of another, and no slot is being made."""
+        return not self.reliefs.handovers and not self.reloads.is_on and not self.scaling.is_on
+
+    def leave_behind(self) -> tuple[list[SlotLeft], list[WorkerLeft]]:
+        """Return, at rest, what the next image of this process has to know of slots and workers."""
+        workers = [
+            worker_left(slot, worker, is_leaving=worker is not slot.worker)
+            for slot, worker in self.everyone()
+        ]
+        return [slot_left(slot) for slot in self.slots], workers
+
+    def end_templates(self) -> None:
+        """Have no template any more, and leave none of their processes behind."""
+        for template in self._templates:
+            template.end()
+            template.bury()
 
     def _prepare(self) -> None:
         first = self.reloads.generation
@@ -282,9 +322,13 @@ class Staff:
             worker.deadline = time.monotonic() + generation.settings.boot_timeout
         slot.starts += 1
         worker.term = term_of(self._settings, chance=chance())
-        self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
-        self._watch(worker.pidfd, partial(self._on_end, slot, worker))
+        self._follow(slot, worker)
         return worker
+
+    def _follow(self, slot: Slot, worker: Worker) -> None:
+        if not worker.is_ready:
+            self._watch(worker.verdict, partial(self._on_verdict, slot, worker))
+        self._watch(worker.pidfd, partial(self._on_end, slot, worker))
 
     def _template_of(self, generation: Generation) -> Template | None:
         # What the caller of `fastfork.run` has, it has imported already.

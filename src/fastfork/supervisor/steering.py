@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from fastfork.control.server import Watch
     from fastfork.metrics.snapshot import BrokerView
     from fastfork.settings import Settings
-    from fastfork.supervisor.commands import Relieve, Reload, Scale
+    from fastfork.supervisor.commands import Relieve, Reload, Scale, Upgrade
+    from fastfork.supervisor.inheritance import Inheritance
     from fastfork.supervisor.listeners import Listener
     from fastfork.supervisor.slots import Slot
     from fastfork.supervisor.template import Template
@@ -42,14 +44,17 @@ class Steering:
         template: Callable[[], Template | None],
         relieve: Relieve,
         reload: Reload,
+        upgrade: Upgrade,
         scale: Scale,
         stop: Callable[[str], None],
         kill: Callable[[str], None],
         watch: Watch,
         unwatch: Callable[[int], None],
+        inherited: Inheritance | None,
     ) -> None:
+        self.began: float = inherited.began if inherited else time.monotonic()
         name = server_name(settings, listeners)
-        self.dumps: Dumps = Dumps()
+        self.dumps: Dumps = Dumps(inherited.dumps if inherited else None)
         self._census = Census(
             settings,
             name=name,
@@ -60,6 +65,7 @@ class Steering:
             state=state,
             broker=broker,
             template=template,
+            began=self.began,
         )
         self._commands = Commands(
             census=self._census,
@@ -68,19 +74,36 @@ class Steering:
             template=template,
             relieve=relieve,
             reload=reload,
+            upgrade=upgrade,
             scale=scale,
             stop=stop,
             kill=kill,
         )
         self._admin = (
-            Admin(settings.admin, census=self._census, state=state, log=logs.error)
+            Admin(
+                settings.admin,
+                inherited=inherited.admin if inherited else None,
+                census=self._census,
+                state=state,
+                log=logs.error,
+            )
             if settings.admin
             else None
         )
-        self._socket = ControlSocket(settings, name=name, log=logs.error)
+        self._socket = ControlSocket(
+            settings,
+            inherited=inherited.control if inherited else None,
+            name=name,
+            log=logs.error,
+        )
         self._watch = watch
         self._unwatch = unwatch
         self._stack = ExitStack()
+
+    @property
+    def listeners(self) -> tuple[Listener | None, Listener | None]:
+        """Those of the control socket and of the admin address, for the next image."""
+        return self._socket.listener, self._admin.listener if self._admin else None
 
     def __enter__(self) -> Self:
         """Answer from now on."""

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+SOCKETS = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+"""Variables that say which sockets a process was started with."""
+
 _FIRST_FD = 3
 
 
@@ -18,7 +21,7 @@ def take_sockets(environ: MutableMapping[str, str], *, pid: int) -> list[int]:
     meant_for, count = environ.get("LISTEN_PID"), environ.get("LISTEN_FDS")
     if meant_for != str(pid) or not count or not count.isdecimal():
         return []
-    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+    for name in SOCKETS:
         environ.pop(name, None)
     return list(range(_FIRST_FD, _FIRST_FD + int(count)))
 

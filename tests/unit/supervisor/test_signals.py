@@ -53,6 +53,7 @@ def test_of_several_reloads_only_the_last_one_counts() -> None:
         (signal.SIGCHLD, Intent.REAP),
         (signal.SIGWINCH, Intent.NOTHING),
         (signal.SIGHUP, Intent.RELOAD),
+        (signal.SIGUSR2, Intent.UPGRADE),
         (signal.SIGTTIN, Intent.MORE),
         (signal.SIGTTOU, Intent.FEWER),
         (signal.SIGALRM, Intent.NOTHING),
@@ -60,6 +61,27 @@ def test_of_several_reloads_only_the_last_one_counts() -> None:
 )
 def test_signal_has_an_intent(number: int, intent: Intent) -> None:
     assert intent_of(number) is intent
+
+
+def test_what_came_before_the_next_image_is_read_by_it(inbox: SignalInbox) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert select.select([inbox.fd], [], [], 5)[0]
+
+    heir = SignalInbox(inbox.fds)
+
+    assert heir.read() == [signal.SIGUSR1]
+
+
+def test_two_that_the_kernel_has_not_delivered_yet_are_one_to_it(inbox: SignalInbox) -> None:
+    # Signals are bits, not a queue: what nobody has seen in between can't be counted by anybody.
+    mask = hold_back()
+    os.kill(os.getpid(), signal.SIGTTIN)
+    os.kill(os.getpid(), signal.SIGTTIN)
+    let_through(mask)
+    os.kill(os.getpid(), signal.SIGTTIN)
+
+    assert collect(inbox, 2) == [signal.SIGTTIN, signal.SIGTTIN]
+    assert inbox.read() == []
 
 
 def test_two_signals_of_one_kind_count_as_two(inbox: SignalInbox) -> None:
