@@ -46,7 +46,19 @@ def child_exit(server, worker):
     raise KeyError("and fails")
 
 def pre_fork(server, worker):
-    server.log.info("hook that nobody runs")
+    server.log.info("hook pre_fork %d %d %d in %d", server.pid, worker.pid, worker.age, os.getpid())
+
+def on_starting(server):
+    server.log.info("hook on_starting %d in %d", server.pid, os.getpid())
+
+def on_reload(server):
+    server.log.info("hook on_reload %d in %d", server.pid, os.getpid())
+
+def on_exit(server):
+    server.log.info("hook on_exit %d in %d", server.pid, os.getpid())
+
+def pre_request(worker, request):
+    worker.log.info("hook that nobody runs")
 """
 
 
@@ -143,13 +155,26 @@ def test_hooks_of_gunicorns_file_run_where_gunicorn_runs_them(start: Start, tmp_
 
     told = [line.partition("hook ")[2] for line in cluster.log.splitlines() if "hook " in line]
     assert told == [
+        f"on_starting {cluster.pid} in {cluster.pid}",
+        f"pre_fork {cluster.pid} 0 1 in {cluster.pid}",
         f"post_fork {cluster.pid} {worker} 1 in {worker}",
         f"when_ready {cluster.pid} in {cluster.pid}",
         f"worker_exit {cluster.pid} {worker} 1 in {worker}",
         f"the child_exit {cluster.pid} {worker} 1 in {cluster.pid}",
         "child_exit of the file of settings failed: KeyError('and fails')",
+        f"on_exit {cluster.pid} in {cluster.pid}",
     ]
-    assert "ignored: pre_fork" in cluster.log
+    assert "ignored: pre_request" in cluster.log
+
+
+def test_hook_of_a_reload_runs_in_the_master(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN_HOOKS)
+    cluster = start("process:app", "--chdir", str(APPS), workers=1, cwd=tmp_path)
+
+    cluster.process.send_signal(signal.SIGHUP)
+
+    cluster.wait_for_log(f"hook on_reload {cluster.pid} in {cluster.pid}")
+    cluster.wait_for_log("reloaded: generation 2 serves")
 
 
 def test_variables_are_there_while_the_application_is_imported(

@@ -29,8 +29,8 @@ IGNORED = frozenset(
     """
     after_request check_config config daemon dirty_exit dogstatsd_tags
     disable_redirect_access_to_syslog enable_stdio_inheritance forwarder_headers initgroups
-    logconfig_dict logconfig_json logger_class nworkers_changed on_exit on_reload on_starting paste
-    post_request post_worker_init pre_exec pre_fork pre_request print_config
+    logconfig_dict logconfig_json logger_class nworkers_changed paste
+    post_request post_worker_init pre_exec pre_request print_config
     pythonpath reload_engine reload_extra_files reuse_port secure_scheme_headers sendfile spew
     statsd_host statsd_prefix strip_header_spaces syslog syslog_addr syslog_facility syslog_prefix
     worker_abort worker_int worker_tmp_dir

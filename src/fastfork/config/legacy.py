@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NAMES = ("when_ready", "post_fork", "worker_exit", "child_exit")
-"""In the master, a worker, a worker, the master."""
+NAMES = (
+    *("on_starting", "when_ready", "on_reload", "on_exit", "pre_fork", "child_exit"),
+    *("post_fork", "worker_exit"),
+)
+"""Those in the first row run in the master, the others in a worker. At pre_fork there is no pid yet: 0."""
 
 
 class LegacyLog:

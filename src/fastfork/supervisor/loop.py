@@ -187,6 +187,7 @@ class Master:
             self._start()
             while self._is_needed():
                 self._turn()
+        self._staff.run_legacy(self._legacy.of_server, "on_exit")
         if self._staff.refusal is not None:
             raise self._staff.refusal
         self._log.info("stopped")
@@ -201,6 +202,7 @@ class Master:
         if self._watching is not None:
             self._watching.begin()
         if self._inherited is None:
+            self._staff.run_legacy(self._legacy.of_server, "on_starting")
             self._staff.begin(dump_fd=self._steering.dumps.theirs)
         else:
             self._take_over(self._inherited)
@@ -373,6 +375,7 @@ class Master:
             tell(failure)
 
         self._notifier.reloading()
+        self._staff.run_legacy(self._legacy.of_server, "on_reload")
         self._staff.forget()
         self._staff.reloads.begin(why, told)
 

@@ -306,6 +306,7 @@ class Staff:
     # --- from the fork to the verdict
 
     def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
+        self.run_legacy(self._legacy.of_worker, "pre_fork", pid=0, slot=slot.number)
         generation = self.reloads.generation
         place = Place(
             slot=slot.number,

@@ -34,10 +34,10 @@ def test_setting_of_gunicorn_becomes_ours(name: str, value: Any, ours: dict[str,
 
 
 def test_what_has_no_meaning_is_listed() -> None:
-    names = {"worker_tmp_dir": "/dev/shm", "pre_fork": print}
+    names = {"worker_tmp_dir": "/dev/shm", "pre_request": print}
 
     assert translate(names, path="g.py")[1] == [
-        "g.py: without a meaning here, ignored: pre_fork, worker_tmp_dir"
+        "g.py: without a meaning here, ignored: pre_request, worker_tmp_dir"
     ]
 
 
