@@ -150,7 +150,7 @@ class Reader:
         if server is not None and server.poll() is None:
             server.send_signal(signal.SIGTERM)
         if server is not None:
-            assert server.wait(20) == 0, f"the server ended with {server.returncode}"
+            assert server.wait(40) == 0, f"the server ended with {server.returncode}"
 
     def _run(self, block: Block) -> None:
         if block.language == "console":
@@ -198,7 +198,7 @@ class Reader:
         """Wait until the server's log has a line like this one."""
         wanted, pids = self._pattern(line)
         try:
-            found = wait_until(lambda: re.search(wanted, self._log.read_text()))
+            found = wait_until(lambda: re.search(wanted, self._log.read_text()), within=40)
         except AssertionError:
             found = None
         assert found is not None, f"the log never had: {line}"
@@ -215,7 +215,7 @@ class Reader:
             ["bash", "-c", command], cwd=self._folder, log=self._log, **self._env
         )
         server = self._server
-        wait_until(lambda: self._listens() or server.poll() is not None, within=20)
+        wait_until(lambda: self._listens() or server.poll() is not None, within=40)
         assert server.poll() is None, f"{command}: it ended"
 
     def _listens(self) -> bool:
@@ -240,7 +240,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
         return done.stdout
