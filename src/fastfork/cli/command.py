@@ -13,8 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ELSEWHERE = {
+    "--host": "--bind HOST:PORT",
+    "--port": "--bind :PORT",
+    "--uds": "--bind unix:PATH",
+    "--fd": "--bind fd://N",
+    "--app-dir": "--chdir DIR",
+    "--pythonpath": "--chdir DIR",
+    "--factory": "the call itself, as in: fastfork serve 'shop:create_app()'",
+    "--interfaces": "--interface",
+    "--no-access-log": "nothing: there is no access log without --access-logfile",
+}
+"""What other servers call by another name, and what it is here."""
+HABITS = {"run": "serve", "start": "serve", "ps": "status", "list": "status", "help": "--help"}
+
+
 class Command(click.Command):
     """A command whose errors are one line on stderr and an exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; say what those of other servers are called here."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in ELSEWHERE:
+                raise
+            ctx.fail(
+                f"no such option {error.option_name}; here it is {ELSEWHERE[error.option_name]}"
+            )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""
@@ -45,7 +71,7 @@ def offer(word: str, commands: list[str]) -> str:
     """Return what to say of a *word* that is none of *commands*."""
     if ":" in word or "." in word or "/" in word:
         return f"no such command {word!r}; to serve an application: fastfork serve {word}"
-    close = get_close_matches(word, commands, n=2)
+    close = [HABITS[word]] if word in HABITS else get_close_matches(word, commands, n=2)
     known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(commands)}"
     return f"no such command {word!r}; {known}"
 

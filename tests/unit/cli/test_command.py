@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fastfork.cli import main
-from fastfork.cli.command import offer, wants_colour
+from fastfork.cli.command import ELSEWHERE, offer, wants_colour
 
 BIN = Path(sys.executable).parent
 NAMES = ["serve", "status", "stop", "restart"]
@@ -29,6 +29,7 @@ def call(*words: str, **options: Any) -> Result:
     ("word", "said"),
     [
         ("sevre", "no such command 'sevre'; did you mean serve?"),
+        ("run", "no such command 'run'; did you mean serve?"),
         ("xyz", "no such command 'xyz'; there are: serve, status, stop, restart"),
         (
             "shop:app",
@@ -46,6 +47,14 @@ def test_a_misspelt_command_is_a_mistake_of_usage() -> None:
 
     assert done.exit_code == 2
     assert "did you mean status?" in done.output
+
+
+@pytest.mark.parametrize("option", ELSEWHERE)
+def test_what_other_servers_call_otherwise_is_told_by_its_name_here(option: str) -> None:
+    done = call("serve", "shop:app", option, "1")
+
+    assert done.exit_code == 2
+    assert f"no such option {option}; here it is {ELSEWHERE[option]}" in done.output
 
 
 @pytest.mark.parametrize(
