@@ -247,9 +247,12 @@ def test_change_of_a_file_reloads_and_a_failure_waits_for_the_next_one(
     assert "ZeroDivisionError" in cluster.log
 
 
-def test_start_that_fails_waits_for_a_change_in_development(start: Start, site: Site) -> None:
+@pytest.mark.parametrize("where", [[], ["--no-preload"]], ids=["template", "worker"])
+def test_start_that_fails_waits_for_a_change_in_development(
+    where: list[str], start: Start, site: Site
+) -> None:
     site.write("never", before="1 / 0")
-    cluster = start("site_app:app", "--reload", cwd=site.folder, is_up=False)
+    cluster = start("site_app:app", "--reload", *where, cwd=site.folder, is_up=False)
     cluster.wait_for_log("nothing is served until a file changes")
     cluster.wait_for_log("--reload: watching")
 
@@ -258,6 +261,36 @@ def test_start_that_fails_waits_for_a_change_in_development(start: Start, site: 
 
     assert cluster.ask() == b"mended again "
     assert cluster.log.count("ZeroDivisionError") == 1
+
+
+def test_start_that_fails_again_waits_again(start: Start, site: Site) -> None:
+    (site.folder / "site_app.py").write_text(UNHEALTHY)
+    options = ("--reload", "--check", "/health?deep=1")
+    cluster = start("site_app:app", *options, cwd=site.folder, is_up=False)
+    cluster.wait_for_log("--reload: watching")
+    cluster.wait_for_log("nothing is served until a file changes")
+
+    site.write("never", before="1 / 0")
+    wait_until(lambda: cluster.log.count("nothing is served until a file changes") == 2)
+    site.write("mended again")
+    cluster.wait_for_start()
+
+    assert cluster.ask() == b"mended again "
+    assert "the check of /health was answered 503" in cluster.log
+
+
+@pytest.mark.slow
+def test_no_request_fails_while_the_new_code_takes_long_to_import(
+    start: Start, site: Site, load: StartLoad
+) -> None:
+    cluster = start("site_app:app", cwd=site.folder)
+    clients = load(cluster, *[on_new_connections, on_kept_connections] * 2)
+
+    site.write("the second", before="import time; time.sleep(2)")
+    reload(cluster, done=1)
+
+    assert set(clients.stop()) == {"answered"}
+    assert cluster.ask() == b"the second "
 
 
 def test_asgi_workers_that_nobody_asks_leave_at_once(start: Start, tmp_path: Path) -> None:

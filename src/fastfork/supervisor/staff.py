@@ -16,7 +16,7 @@ from fastfork.supervisor.cores import count_usable_cores
 from fastfork.supervisor.ends import Ends
 from fastfork.supervisor.heirs import slot_from, slot_left, worker_from, worker_left
 from fastfork.supervisor.relief import Reliefs
-from fastfork.supervisor.reload import Reloads, generation_of
+from fastfork.supervisor.reload import Reloads, end_template, generation_of
 from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.scaling import Scaling
 from fastfork.supervisor.slots import Slot
@@ -82,6 +82,8 @@ class Staff:
         self._dump_fd = -1
         self._is_waiting = False
         """Whether the first start failed, and a change may mend it."""
+        self._is_changed = False
+        """Whether something has changed since."""
         self._templates: list[Template] = []
         self.slots: list[Slot] = []
         self.refusal: FastforkError | None = None
@@ -178,21 +180,26 @@ class Staff:
             first.template.begin(self._fill)
 
     def try_again(self, why: str) -> bool:
-        """Make the first workers if their template could not be (`--reload`); return whether that was so."""
+        """Make the first workers again if they could not be (`--reload`); return whether that was so."""
         if not self._is_waiting or self.is_stopping:
             return False
-        self._is_waiting = False
+        self._is_changed = True  # when the last one has ended that was made of what was before
         self._log.info(f"{why}: trying again")
-        self._prepare()
         return True
+
+    def _await_change(self, error: FastforkError) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._log.error(f"{error}\nnothing is served until a file changes")
+            end_template(self.reloads.generation)
+            self.kill()
 
     def _fill(self, error: FastforkError | None) -> None:
         """Fork the first worker of each slot, unless their template can't be."""
         if self.is_stopping:
             return
         if error is not None and self._settings.reload:
-            self._is_waiting = True
-            self._log.error(f"{error}\nnothing is served until a file changes")
+            self._await_change(error)
             return
         if error is not None:
             self.refusal = error
@@ -231,6 +238,9 @@ class Staff:
         self._templates = [one for one in self._templates if one.pid is not None or not one.is_over]
         for template in self._templates:
             template.look()
+        if self._is_waiting and self._is_changed and not any(self.everyone()):
+            self._is_waiting = self._is_changed = False
+            self._prepare()
         now = time.monotonic()
         for slot in self.slots:
             if slot.due is not None and slot.due <= now:
@@ -459,10 +469,14 @@ class Staff:
         return f"next try in {delay:.1f} s" if delay else "next try at once"
 
     def _refuse(self, slot: Slot, worker: Worker, status: int) -> None:
-        self.refusal = worker.refusal() or DiedAtStart(
+        error = worker.refusal() or DiedAtStart(
             f"worker {slot.number} (pid {worker.pid}) died before it had loaded the application:"
             f" {words.cause_of(status)}"
         )
+        if self._settings.reload:
+            self._await_change(error)
+            return
+        self.refusal = error
         self.stop()
         self.kill()
 
