@@ -7,12 +7,14 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from random import Random
 
 import pytest
 
 from fix_cluster import Cluster, Start, resident
 from fix_processes import wait_until
-from fix_wire import get
+from fix_wire import Wire, get
 
 TIMES = ["--head-timeout", "2", "--body-timeout", "2", "--write-timeout", "2", "--keep-alive", "2"]
 MEMORY_MAX = 768 << 20  # of master and workers, while a thousand of each kind are there
@@ -142,3 +144,32 @@ def test_a_hundred_thousand_connections_that_come_and_go_leave_nothing_behind(
     start: Start,
 ) -> None:
     they_come_and_go(start("patience:app"), 100_000)
+
+
+def test_clients_that_never_close_after_their_last_answer_are_let_go(start: Start) -> None:
+    server = start("patience:app")
+    before = server.master_fds()
+
+    wires = [Wire(server.connect()).send(get("/", "Connection: close")) for _ in range(50)]
+
+    assert [wire.read_response().status for wire in wires] == [200] * 50
+    assert server.ask() == b"xx"
+    wait_until(lambda: server.master_fds() == before)
+    for wire in wires:
+        wire.close()
+
+
+def test_noise_is_refused_and_leaves_nothing(start: Start) -> None:
+    server = start("patience:app")
+    before = server.master_fds()
+    random = Random(7)
+
+    for _ in range(200):
+        wire = Wire(server.connect())
+        with suppress(OSError):  # it has heard enough
+            wire.send(random.randbytes(random.randrange(1, 2000)), b"\r\n").end()
+            assert wire.read_to_end()[:12] in (b"", b"HTTP/1.1 400")
+        wire.close()
+
+    assert server.ask() == b"xx"
+    wait_until(lambda: server.master_fds() == before)
