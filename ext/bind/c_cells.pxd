@@ -17,11 +17,15 @@ cdef extern from "cells.h" nogil:
         FF_CELL_GAUGE
         FF_CELL_LIMIT
 
+    enum:
+        FF_CELLS_TEMPLATE
+
     struct ff_cells:
         pass
 
     int ff_cells_map(int fd, ff_cells **out)
     void ff_cells_free(ff_cells *cells)
+    int ff_cells_detach(ff_cells *cells)
     void ff_cells_sit(ff_cells *cells, uint16_t row)
     int ff_cells_find(ff_cells *cells, ff_cell_kind kind, const char *name, size_t n)
     int64_t ff_cells_value(const ff_cells *cells, uint32_t cell)

@@ -7,9 +7,11 @@ from c_cells cimport (
     FF_CELL_COUNTER,
     FF_CELL_GAUGE,
     FF_CELL_LIMIT,
+    FF_CELLS_TEMPLATE,
     ff_cell_kind,
     ff_cells,
     ff_cells_add,
+    ff_cells_detach,
     ff_cells_find,
     ff_cells_give_back,
     ff_cells_free,
@@ -26,7 +28,7 @@ from check cimport check
 # Mapped by the first import: whoever is forked from that process has the same ones.
 cdef ff_cells *cells = NULL
 cdef int memory = -1
-cdef uint16_t row = 0
+cdef uint16_t row = 0, gauges = 0  # where counters and gauges of this process stand
 
 check(ff_shared_open("ff-cells", &memory))
 check(ff_cells_map(memory, &cells))
@@ -46,9 +48,15 @@ def inherit(int fd):
 
 
 def sit(int lane):
-    global row
-    row = lane + 1
+    global row, gauges
+    row = gauges = lane + 1
     ff_cells_sit(cells, row)
+
+
+def take_template():
+    global gauges
+    check(ff_cells_detach(cells))
+    gauges = FF_CELLS_TEMPLATE
 
 
 def give_back(lane):
@@ -83,10 +91,10 @@ cdef class Gauge:
         self.cell = found(FF_CELL_GAUGE, name)
 
     def add(self, int64_t n=1):
-        ff_cells_add(cells, row, self.cell, n)
+        ff_cells_add(cells, gauges, self.cell, n)
 
     def set(self, int64_t n):
-        ff_cells_set(cells, row, self.cell, n)
+        ff_cells_set(cells, gauges, self.cell, n)
 
     @property
     def value(self):

@@ -25,11 +25,27 @@ void ff_cells_free(struct ff_cells *cells)
         munmap(cells, sizeof(*cells));
 }
 
+static bool is_gauge(const struct ff_cells *cells, uint32_t cell)
+{
+    return (atomic_load(&cells->name[cell].key) & KIND_MASK) == FF_CELL_GAUGE;
+}
+
 void ff_cells_sit(struct ff_cells *cells, uint16_t row)
 {
     uint32_t rows = atomic_load(&cells->rows);
     while (rows <= row && !atomic_compare_exchange_weak(&cells->rows, &rows, (uint32_t)row + 1))
         ;
+    for (uint32_t cell = 0; cell < FF_CELLS_MAX; cell++)
+        if (is_gauge(cells, cell) && atomic_load(&cells->share[FF_CELLS_TEMPLATE][cell]))
+            ff_cells_set(cells, row, cell, atomic_load(&cells->share[FF_CELLS_TEMPLATE][cell]));
+}
+
+int ff_cells_detach(struct ff_cells *cells)
+{
+    void *row = cells->share[FF_CELLS_TEMPLATE];
+    void *map = mmap(row, sizeof(cells->share[0]), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return map == MAP_FAILED ? -errno : 0;
 }
 
 /* FNV-1a; what two names share by chance is told apart by the names themselves. */
@@ -85,7 +101,7 @@ int64_t ff_cells_value(const struct ff_cells *cells, uint32_t cell)
 void ff_cells_give_back(struct ff_cells *cells, uint16_t row)
 {
     for (uint32_t cell = 0; cell < FF_CELLS_MAX; cell++)
-        if ((atomic_load(&cells->name[cell].key) & KIND_MASK) == FF_CELL_GAUGE)
+        if (is_gauge(cells, cell))
             ff_cells_set(cells, row, cell, 0);
 }
 

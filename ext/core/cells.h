@@ -15,7 +15,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-enum { FF_CELLS_MAX = 1024, FF_CELLS_ROWS = FF_LANES_MAX + 1, FF_CELL_NAME_MAX = 111 };
+enum { FF_CELLS_MAX = 1024, FF_CELLS_ROWS = FF_LANES_MAX + 2, FF_CELL_NAME_MAX = 111 };
+
+/* The row of a process that others are forked from; it is in no sum. */
+enum { FF_CELLS_TEMPLATE = FF_CELLS_ROWS - 1 };
 
 enum ff_cell_kind { FF_CELL_COUNTER = 1, FF_CELL_GAUGE, FF_CELL_LIMIT };
 
@@ -39,8 +42,12 @@ struct ff_cells {
 int ff_cells_map(int fd, struct ff_cells **out);
 void ff_cells_free(struct ff_cells *cells);
 
-/* The process will write to `row`. */
+/* The process will write to `row`, with the shares of gauges that it had as it was forked. */
 void ff_cells_sit(struct ff_cells *cells, uint16_t row);
+
+/* In a process that others are forked from: its shares of gauges are its own, and theirs when they
+ * sit. 0 or -errno. */
+int ff_cells_detach(struct ff_cells *cells);
 
 /* The number of the cell with that name, which is made if there is none. -EINVAL: the name is
  * empty or too long; -ENOSPC: there are FF_CELLS_MAX; -EEXIST: it is of another kind. A process

@@ -178,3 +178,38 @@ TEST(a_limit_lets_exactly_its_burst_pass_whoever_asks)
     CHECK(ff_cells_value(cells, 1) == ADDITIONS);
     ff_cells_free(cells);
 }
+
+static void report(struct ff_cells *cells, uint16_t row)
+{
+    ff_cells_add(cells, row, (uint32_t)find(cells, FF_CELL_GAUGE, "g"), 1);
+}
+
+static int run_template(struct ff_cells *cells)
+{
+    uint32_t gauge = (uint32_t)find(cells, FF_CELL_GAUGE, "g");
+    uint32_t counter = (uint32_t)find(cells, FF_CELL_COUNTER, "c");
+    if (ff_cells_detach(cells) < 0)
+        return 1;
+    ff_cells_set(cells, FF_CELLS_TEMPLATE, gauge, 2);
+    ff_cells_add(cells, 0, counter, 1);
+    if (ff_cells_value(cells, gauge) != 0)
+        return 2;
+    return in_children(cells, report);
+}
+
+TEST(what_a_template_sets_is_the_share_of_each_process_that_is_forked_from_it)
+{
+    struct ff_cells *cells = open_cells();
+    uint32_t gauge = (uint32_t)find(cells, FF_CELL_GAUGE, "g");
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run_template(cells));
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(ff_cells_value(cells, gauge) == PROCESSES * 3);
+    CHECK(ff_cells_value(cells, (uint32_t)find(cells, FF_CELL_COUNTER, "c")) == 1);
+    CHECK(cells->share[FF_CELLS_TEMPLATE][gauge] == 0);
+    ff_cells_give_back(cells, 1);
+    CHECK(ff_cells_value(cells, gauge) == (PROCESSES - 1) * 3);
+    ff_cells_free(cells);
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,28 @@ def test_what_was_counted_survives_a_reload(start: Start) -> None:
     wait_until(lambda: old.isdisjoint(server.workers) and len(server.workers) == 2)
 
     assert sums(server) == [5, 0, 2]
+
+
+POOLS = """
+from fastfork import Gauge
+pools = Gauge("pools")
+pools.set(5)
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [str(pools.value).encode()]
+"""
+
+
+@pytest.mark.parametrize("preload", ["--preload", "--no-preload"])
+def test_gauge_that_is_set_at_the_import_counts_once_for_each_worker(
+    preload: str, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "pooled.py").write_text(POOLS)
+    server = start("pooled:app", preload, workers=2, cwd=tmp_path)
+
+    assert server.ask() == b"10"
+    server.replace(0)
+    wait_until(lambda: server.ask() == b"10")
 
 
 def test_limit_holds_for_all_workers_together(start: Start) -> None:

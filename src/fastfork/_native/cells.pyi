@@ -6,7 +6,13 @@ EEXIST if the name is one of another kind. Every call is safe in every thread an
 """
 
 def sit(lane: int) -> None:
-    """Count in the row of *lane* from now on; called once in each worker."""
+    """Count in the row of *lane* from now on, with the shares of gauges of the template, if any; once."""
+
+def take_template() -> None:
+    """In a process that workers are forked from: what gauges are set to is each worker's share, and not ours.
+
+    Raises OSError.
+    """
 
 def give_back(lane: int | None) -> None:
     """Take the shares out of all gauges that the worker at *lane* had (None: at none): it is gone."""

@@ -56,7 +56,8 @@ class Gauge(cells.Gauge):
     """A number that goes up and down: users online, jobs at work.
 
     Each worker has a share: `set` changes only that, `value` is the sum of all. When a worker ends,
-    however it does, its share is given back: the value is always about workers that live.
+    however it does, its share is given back: the value is always about workers that live. What is set while
+    the application is imported is the share of each worker, whether or not it is imported once for all.
 
     >>> online = Gauge("online_users")
     >>> online.add(1)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
+from fastfork._native import cells
 from fastfork._native.lane import name_process
 from fastfork.errors import FastforkError
 from fastfork.slot import take_template
@@ -67,6 +68,7 @@ def be_template(job: Job, seat: Seat, line: socket.socket, *, workers: int) -> N
         # Sent to all of the group; the master ends us.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         take_template(workers=workers)
+        cells.take_template()
         name_process("ff-template")
         before = open_descriptors()
         handler = load_handler(job)
