@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 SOAK   ?= 3600
+SAVED   = --benchmark-storage=file://$(abspath build)/benchmarks
 BIN     = $(VENV)/bin
 CFILES  = $(wildcard ext/core/*.[ch] tests/core/*.[ch] bench/*/*.[ch])
 
@@ -71,8 +72,18 @@ bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other 
 bench-quick: build $(VENV)/bench  ## its headline, in three minutes
 	$(BIN)/python bench/macro/harness.py --quick
 
-budgets: build  ## instructions, system calls, allocations and bytes of a request, against their budgets
-	$(BIN)/python bench/micro/budgets.py
+bench-micro: build $(VENV)/bench  ## how long the pieces of a request take; MICRO: more for pytest-benchmark
+	$(BIN)/python -m pytest -q -o python_files='bench_*.py' -o python_functions='bench_*' \
+		--benchmark-max-time=0.3 --benchmark-columns=median,min,max,rounds --benchmark-sort=name bench/micro $(MICRO)
+
+bench-compare: build $(VENV)/bench  ## the pieces beside those of the commit before
+	rm -rf build/before && git worktree prune && git worktree add -f --detach build/before HEAD^
+	-$(MAKE) -C build/before bench-micro MICRO='$(SAVED) --benchmark-save=before'
+	git worktree remove --force build/before
+	$(MAKE) bench-micro MICRO='$(SAVED) --benchmark-compare'
+
+budgets: build  ## what a request costs in counts, against its budgets, or AGAINST a revision
+	$(BIN)/python bench/micro/budgets.py $(if $(AGAINST),--against $(AGAINST))
 
 asan: $(VENV)/test  ## the native and wire tests on a build with ASan and UBSan
 	FASTFORK_BUILD=asan $(BIN)/python setup.py -q build_ext --inplace

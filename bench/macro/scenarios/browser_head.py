@@ -22,7 +22,7 @@ HEAD = (
 )
 
 SCENARIO = Scenario(
-    question="What does a hello cost with a browser's 14 fields?",
+    question="What does a hello cost with a browser's 13 fields?",
     measure=closed(request=HEAD),
     kinds=("wsgi", "asgi", "hello"),
 )
