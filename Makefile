@@ -73,7 +73,7 @@ bench-quick: build $(VENV)/bench  ## its headline, in three minutes
 	$(BIN)/python bench/macro/harness.py --quick
 
 bench-micro: build $(VENV)/bench  ## how long the pieces of a request take; MICRO: more for pytest-benchmark
-	$(BIN)/python -m pytest -q -o python_files='bench_*.py' -o python_functions='bench_*' \
+	$(BIN)/python -m pytest -q -W default -o python_files='bench_*.py' -o python_functions='bench_*' \
 		--benchmark-max-time=0.3 --benchmark-columns=median,min,max,rounds --benchmark-sort=name bench/micro $(MICRO)
 
 bench-compare: build $(VENV)/bench  ## the pieces beside those of the commit before
