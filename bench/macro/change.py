@@ -6,6 +6,7 @@ memory    PSS of 8 workers whose application holds 150 MB of constant data, besi
           after 10,000 requests, and what of it is no longer shared (copy-on-write)
 reload    requests that fail while it is reloaded 50 times at 300 requests a second, half of them on new
           connections, WSGI and ASGI
+upgrade   the same for 10 hot upgrades in place
 """
 
 from __future__ import annotations
@@ -147,21 +148,21 @@ def _field(pid: int, name: str) -> int:
     return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
-def reload(count: int) -> None:
-    """Print what becomes of requests while a server is reloaded again and again."""
+def change(what: str, number: signal.Signals, count: int, *, each: float) -> None:
+    """Print what becomes of requests while a server is told *number* so many times, *each* some seconds."""
     for app in ("changing:app", "changing:asgi"):
         port = servers.free_port()
         with servers.running(command(port, app, 4), port, body=None) as server:
             log = servers.CACHE / "server.log"
             pid = os.fork()
             if pid == 0:
-                _reload(server.pid, log, count)
+                _change(server.pid, number, log, count)
                 os._exit(0)
-            seconds = count * 0.5 + 5
+            seconds = count * each + 5
             chance = random.Random(1)
             times = sorted(chance.uniform(0, seconds) for _ in range(int(seconds * 300)))
             requests = [
-                Request(at=at, service=0, fresh=number % 2 == 0) for number, at in enumerate(times)
+                Request(at=at, service=0, fresh=turn % 2 == 0) for turn, at in enumerate(times)
             ]
             player = Player(port, requests)
             answers = player.play()
@@ -169,31 +170,34 @@ def reload(count: int) -> None:
             done = log.read_text().count("reloaded: generation")
             failed = sum(not answer.body for answer in answers)
             print(
-                f"reload  {app:13} {done} reloads, {len(answers)} requests, {failed} failed,"
+                f"{what:7} {app:13} {done} times, {len(answers)} requests, {failed} failed,"
                 f" {player.retried} on connections that had been closed"
             )
 
 
-def _reload(master: int, log: Path, count: int) -> None:
+def _change(master: int, number: signal.Signals, log: Path, count: int) -> None:
     for done in range(1, count + 1):
-        os.kill(master, signal.SIGHUP)
+        os.kill(master, number)
         deadline = time.monotonic() + 30
         while log.read_text().count("reloaded: generation") < done:
             if time.monotonic() > deadline:
-                sys.exit(f"reload {done} is not done after 30 s")
+                sys.exit(f"{number.name} {done} is not done after 30 s")
             time.sleep(0.02)
 
 
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["kill", "memory", "reload"])
+    parser.add_argument("what", nargs="*", default=["kill", "memory", "reload", "upgrade"])
     parser.add_argument("--reloads", type=int, default=50)
+    parser.add_argument("--upgrades", type=int, default=10)
     chosen = parser.parse_args()
     servers.CACHE.mkdir(exist_ok=True)
     for what in chosen.what:
         if what == "reload":
-            reload(chosen.reloads)
+            change(what, signal.SIGHUP, chosen.reloads, each=0.5)
+        elif what == "upgrade":
+            change(what, signal.SIGUSR2, chosen.upgrades, each=3.0)
         else:
             {"kill": kill, "memory": memory}[what]()
 
