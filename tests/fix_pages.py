@@ -134,8 +134,10 @@ class Reader:
         for block in blocks_of(page):
             if block.language.startswith("{"):
                 continue  # the site's own, which a build checks
+            check = _CHECKS.get(block.language)
+            assert check is not None, f"line {block.line}: nobody knows ```{block.language}"
             try:
-                _CHECKS[block.language](block.text)
+                check(block.text)
                 if block.is_run:
                     self._run(block)
             except (AssertionError, subprocess.SubprocessError, SyntaxError) as error:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from urllib.request import Request, urlopen
@@ -57,6 +59,18 @@ def test_examples_are_all_tested() -> None:
     assert {
         name for name in examples if f'"{name}"' not in tests and f".{name}:" not in tests
     } == set()
+
+
+def test_commands_of_the_list_are_understood() -> None:
+    text = (ROOT / "examples" / "README.md").read_text()
+    commands = re.findall(r"`fastfork serve ([^`]+)`", text)
+    files = {path.name for path in (ROOT / "examples").glob("*.py")}
+
+    assert {name for name in files if f"[{name}]({name})" not in text} == set()
+    for command in commands:
+        check = [sys.executable, "-m", "fastfork", "config", "check", *command.split()]
+        done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_hello_says_who_answers(example: Example) -> None:

@@ -40,6 +40,14 @@ def test_options_and_targets_that_a_page_names_exist(page: Path) -> None:
     assert {target for target in targets if f"\n{target}:" not in makefile} == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    codes = re.findall(r"`((?:bench|docs|examples|ext|src|tests)/[\w./-]+)", page.read_text())
+    made = "bench/report"  # by make bench
+
+    assert [code for code in codes if code != made and not (ROOT / code).exists()] == []
+
+
 def known_options() -> set[str]:
     """Return every option of every command of `fastfork`."""
     from fastfork.cli import main
