@@ -290,6 +290,51 @@ def test_server_that_stops_refuses(
     assert wire.read_response().status == 200
 
 
+def hold_starts(home: Path) -> None:
+    """Let workers wait at the gate before they serve, once there is one."""
+    with (home / "shop.py").open("a") as shop:
+        shop.write(
+            "import fastfork\n"
+            "@fastfork.on_worker_start\n"
+            "def wait(slot):\n"
+            "    if os.path.exists('gate'):\n"
+            "        open('gate').read()\n"
+        )
+
+
+def test_server_stops_while_an_upgrade_waits_for_a_worker_that_starts(
+    start: Start, home: Path
+) -> None:
+    hold_starts(home)
+    cluster = start("shop:app", workers=1, cwd=home)
+    gate = Gate(home / "gate")
+    cluster.process.send_signal(signal.SIGHUP)
+    gate.wait_for_request()
+
+    cluster.process.send_signal(signal.SIGUSR2)
+    cluster.wait_for_log("it takes over")
+    cluster.process.send_signal(signal.SIGTERM)
+
+    assert cluster.wait_for_end() == 0
+    assert TAKES_OVER not in cluster.log
+
+
+def test_upgrade_waits_for_a_reload(start: Start, home: Path) -> None:
+    hold_starts(home)
+    cluster = start("shop:app", workers=1, cwd=home)
+    door = Gate(home / "gate")
+    cluster.process.send_signal(signal.SIGHUP)
+    door.wait_for_request()
+
+    cluster.process.send_signal(signal.SIGUSR2)
+    cluster.wait_for_log("it takes over")
+    door.path.unlink()
+    door.open()
+
+    cluster.wait_for_log("reloaded: generation 3 serves")
+    assert cluster.log.index("reloaded: generation 2 serves") < cluster.log.index(TAKES_OVER)
+
+
 def test_server_in_a_script_refuses(start: Start, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import fastfork\nfastfork.run('process:app', workers=1, bind='127.0.0.1:0')")

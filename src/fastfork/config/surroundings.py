@@ -41,7 +41,7 @@ class Start:
         self._real = os.getcwd()
         shown = os.environ.get("PWD", "")
         is_here = os.path.isabs(shown) and os.path.realpath(shown) == self._real
-        self._folder = shown if is_here else self._real
+        self.folder: str = shown if is_here else self._real
         self._path = list(sys.path)
         self._covered: dict[str, str | None] = {}
         """What variables were before settings changed them; None: not there."""
@@ -56,7 +56,7 @@ class Start:
 
     def enter_again(self) -> None:
         """Go back to the start, without the variables of any settings. Raises ConfigError."""
-        _go(self._folder)
+        _go(self.folder)
         # One by one: what the master has taken out of the environment stays out.
         for name, value in self._covered.items():
             if value is None:

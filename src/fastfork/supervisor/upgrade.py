@@ -17,6 +17,7 @@ import msgspec
 
 from fastfork._native.dispatcher import layout
 from fastfork._version import __version__
+from fastfork.config.surroundings import Start
 from fastfork.supervisor import pidfds, words
 from fastfork.supervisor.inheritance import (
     VARIABLE,
@@ -59,9 +60,16 @@ def image_of(environ: MutableMapping[str, str]) -> Image:
     """Return how this process was started. Raises StartError if what it inherited can't be read."""
     inherited = inherit(environ, pid=os.getpid())
     kept = {name: value for name, value in environ.items() if name not in SOCKETS}
-    folder = environ.get("PWD", "")
-    is_here = os.path.isabs(folder) and os.path.realpath(folder) == os.getcwd()
-    return Image(list(sys.orig_argv), kept, folder if is_here else os.getcwd(), inherited)
+    return Image(list(sys.orig_argv), kept, Start().folder, inherited)
+
+
+class _Wish(NamedTuple):
+    """Somebody wants an upgrade."""
+
+    tell: Tell
+    """To be told why there is none."""
+    asker: int | None
+    """The connection on which the new version tells how it went."""
 
 
 class _Check(NamedTuple):
@@ -72,8 +80,7 @@ class _Check(NamedTuple):
     said: int
     """What its facts come from."""
     until: float | None
-    tell: Tell
-    asker: int | None
+    wish: _Wish
 
 
 class Upgrade:
@@ -106,24 +113,24 @@ class Upgrade:
         self._unwatch = unwatch
         self._log = log
         self._check: _Check | None = None
-        self._is_agreed = False
-        """Whether the new version may take over as soon as the server is at rest."""
+        self._agreed: _Wish | None = None
+        """For which a new version takes over as soon as the server is at rest."""
 
     @property
     def pid(self) -> int | None:
         """The process that is asked, while there is one."""
-        return self._check.process.pid if self._check and not self._is_agreed else None
+        return self._check.process.pid if self._check else None
 
     def begin(self, why: str, tell: Tell, *, asker: int | None = None) -> None:
         """Upgrade, or *tell* why not; *asker* is a connection that the new version tells how it went."""
         self._log.info(f"{why}: upgrading")
-        if self._check is not None:
+        if self._check is not None or self._agreed is not None:
             tell("another upgrade is going on")
         elif self._image is None or "serve" not in self._image.words:
             self._refuse("only a server that was started by `fastfork serve` can be upgraded", tell)
         else:
             try:
-                self._check = self._ask(self._image, tell, asker)
+                self._check = self._ask(self._image, _Wish(tell, asker))
             except OSError as error:
                 self._refuse(f"the new version can't be started: {error.strerror}", tell)
                 return
@@ -131,27 +138,26 @@ class Upgrade:
 
     def next_look(self) -> float | None:
         """Return when to look, if ever."""
-        if self._is_agreed:
+        if self._agreed is not None:
             return time.monotonic() + _GLANCE
         return self._check.until if self._check else None
 
     def look(self) -> None:
         """Hand over if it is time; end a version that takes too long to say what it is."""
+        if self._agreed is not None and self._is_at_rest():
+            self._execute(self._agreed)
         check = self._check
-        if check is None:
-            return
-        if self._is_agreed and self._is_at_rest():
-            self._execute(check)
-        elif not self._is_agreed and check.until is not None and check.until <= time.monotonic():
+        if check is not None and check.until is not None and check.until <= time.monotonic():
             check.process.kill()
 
     def end(self) -> None:
-        """Ask no more."""
+        """Upgrade no more."""
+        self._agreed = None
         if self._check is not None:
             self._check.process.kill()
             self._conclude(self._check)
 
-    def _ask(self, image: Image, tell: Tell, asker: int | None) -> _Check:
+    def _ask(self, image: Image, wish: _Wish) -> _Check:
         said, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             process = subprocess.Popen(
@@ -170,7 +176,7 @@ class Upgrade:
             os.close(theirs)
         within = self._settings.boot_timeout
         until = time.monotonic() + within if within else None
-        return _Check(process, pidfd, said, until, tell, asker)
+        return _Check(process, pidfd, said, until, wish)
 
     def _on_answer(self) -> None:
         check = self._check
@@ -185,13 +191,13 @@ class Upgrade:
         except msgspec.MsgspecError:
             late = check.until is not None and check.until <= time.monotonic()
             how = "took too long" if late else f"ended with {words.cause_of(status)}"
-            self._refuse(f"the new version {how} and did not say what it is", check.tell)
+            self._refuse(f"the new version {how} and did not say what it is", check.wish.tell)
             return
         old = Facts(__version__, layout(), tuple(self._settings.bind))
         if (why := refusal(new, old)) is not None:
-            self._refuse(why, check.tell)
+            self._refuse(why, check.wish.tell)
             return
-        self._check, self._is_agreed = check, True
+        self._agreed = check.wish
         self._log.info(f"version {new.version} can serve {self._settings.app}: it takes over")
 
     def _conclude(self, check: _Check) -> int:
@@ -202,11 +208,11 @@ class Upgrade:
         self._check = None
         return status
 
-    def _execute(self, check: _Check) -> None:
+    def _execute(self, wish: _Wish) -> None:
         """Become the new version."""
-        image, self._check, self._is_agreed = self._image, None, False
+        image, self._agreed = self._image, None
         assert image is not None
-        left = self._hand_over(check.asker)
+        left = self._hand_over(wish.asker)
         memory = bequeath(encode(left))
         self._inherit({*left.fds, memory}, on=True)
         try:
@@ -217,7 +223,7 @@ class Upgrade:
             self._inherit({*left.fds, memory}, on=False)
             os.close(memory)
             self._go_on()
-            self._refuse(f"{sys.executable} can't be executed: {error.strerror}", check.tell)
+            self._refuse(f"{sys.executable} can't be executed: {error.strerror}", wish.tell)
 
     def _inherit(self, fds: set[int], *, on: bool) -> None:
         self._survive(on)
