@@ -221,6 +221,16 @@ def test_application_that_does_not_import_refuses(start: Start, home: Path, desk
     assert int(cluster.ask()) in workers
 
 
+def test_other_addresses_refuse(start: Start, home: Path) -> None:
+    cluster = start("shop:app", cwd=home)
+
+    (home / "fastfork.toml").write_text('admin = "127.0.0.1:0"')
+    cluster.process.send_signal(signal.SIGUSR2)
+
+    wait_for_refusal(cluster, "admin was None and would be 127.0.0.1:0")
+    assert int(cluster.ask()) > 0
+
+
 @pytest.mark.parametrize(
     ("lines", "why"),
     [

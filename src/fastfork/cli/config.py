@@ -52,11 +52,11 @@ def _tell(fd: int, given: dict[str, Any]) -> None:
     import msgspec
 
     from fastfork._native.dispatcher import layout
-    from fastfork.supervisor.inheritance import Facts
+    from fastfork.supervisor.inheritance import Facts, addresses_of
 
-    facts = Facts(__version__, layout(), ())
+    facts = Facts(__version__, layout(), {})
     try:
-        facts = msgspec.structs.replace(facts, bind=tuple(_try(given).bind))
+        facts = msgspec.structs.replace(facts, addresses=addresses_of(_try(given)))
     except FastforkError as error:
         facts = msgspec.structs.replace(facts, error=str(error)[:_ROOM])
     os.write(fd, msgspec.json.encode(facts))

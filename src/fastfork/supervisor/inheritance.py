@@ -19,6 +19,8 @@ from fastfork.supervisor.retirement import Term  # noqa: TC001 - msgspec looks a
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
 
+    from fastfork.settings import Settings
+
 VARIABLE = "FASTFORK_INHERITANCE"
 """Says, as pid:descriptor, where the next image of that process finds it."""
 
@@ -95,9 +97,16 @@ class Facts(msgspec.Struct, frozen=True):
     version: str
     layout: int
     """`dispatcher.layout`."""
-    bind: tuple[str, ...]
+    addresses: dict[str, str]
+    """`addresses_of` its settings."""
     error: str = ""
     """Why it could not serve."""
+
+
+def addresses_of(settings: Settings) -> dict[str, str]:
+    """Return what *settings* say of sockets that the next image inherits, by their names."""
+    names = ("bind", "admin", "control_socket", "no_control_socket")
+    return {name: str(getattr(settings, name)) for name in names}
 
 
 def refusal(new: Facts, old: Facts) -> str | None:
@@ -109,11 +118,12 @@ def refusal(new: Facts, old: Facts) -> str | None:
             f"version {new.version} lays out shared memory in another way than {old.version} does, and the"
             " workers that run keep to theirs: stop this server and start the new one"
         )
-    if new.bind != old.bind:
-        return (
-            f"bind was {' '.join(old.bind)} and would be {' '.join(new.bind)}: listeners can't be changed"
-            " in place; stop this server and start the new one"
-        )
+    for name, before in old.addresses.items():
+        if (after := new.addresses.get(name)) != before:
+            return (
+                f"{name} was {before} and would be {after}: listeners can't be changed in place; stop this"
+                " server and start the new one"
+            )
     return None
 
 

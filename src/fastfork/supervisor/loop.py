@@ -397,6 +397,7 @@ class Master:
         if self._staff.is_open and delay and self._drain_at is None and not self._staff.is_stopping:
             self._log.info(f"{why}: serving for {delay:g} s more, no longer ready")
             self._drain_at = time.monotonic() + delay
+            self._upgrade.end()
         elif not self._staff.is_stopping:
             self._drain(why)
 

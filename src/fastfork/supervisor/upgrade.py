@@ -23,6 +23,7 @@ from fastfork.supervisor.inheritance import (
     VARIABLE,
     Facts,
     Inheritance,
+    addresses_of,
     bequeath,
     check_command,
     encode,
@@ -193,7 +194,7 @@ class Upgrade:
             how = "took too long" if late else f"ended with {words.cause_of(status)}"
             self._refuse(f"the new version {how} and did not say what it is", check.wish.tell)
             return
-        old = Facts(__version__, layout(), tuple(self._settings.bind))
+        old = Facts(__version__, layout(), addresses_of(self._settings))
         if (why := refusal(new, old)) is not None:
             self._refuse(why, check.wish.tell)
             return

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from fastfork.errors import StartError
+from fastfork.settings import Settings
 from fastfork.supervisor.inheritance import (
     VARIABLE,
     Facts,
     Inheritance,
     SlotLeft,
     WorkerLeft,
+    addresses_of,
     bequeath,
     check_command,
     decode,
@@ -63,7 +65,8 @@ LEFT = Inheritance(
     workers=[WORKER],
     asker=17,
 )
-OLD = Facts("1.0", 7, ("127.0.0.1:8000",))
+OLD = Facts("1.0", 7, addresses_of(Settings(app="x")))
+ELSEWHERE = addresses_of(Settings(app="x", admin="127.0.0.1:9000"))
 
 LEFTOVERS = {
     "all": LEFT,
@@ -76,14 +79,11 @@ LEFTOVERS = {
 }
 
 REFUSALS = {
-    "the same": (Facts("1.0", 7, OLD.bind), None),
-    "another version": (Facts("2.0", 7, OLD.bind), None),
-    "another layout": (Facts("2.0", 8, OLD.bind), "version 2.0 lays out shared memory"),
-    "other listeners": (
-        Facts("2.0", 7, (":1", ":2")),
-        "bind was 127.0.0.1:8000 and would be :1 :2",
-    ),
-    "an error": (Facts("2.0", 8, (), "there is no module 'x'"), "there is no module 'x'"),
+    "the same": (Facts("1.0", 7, OLD.addresses), None),
+    "another version": (Facts("2.0", 7, OLD.addresses), None),
+    "another layout": (Facts("2.0", 8, OLD.addresses), "version 2.0 lays out shared memory"),
+    "other addresses": (Facts("2.0", 7, ELSEWHERE), "admin was None and would be 127.0.0.1:9000"),
+    "an error": (Facts("2.0", 8, {}, "there is no module 'x'"), "there is no module 'x'"),
 }
 
 COMMANDS = {
