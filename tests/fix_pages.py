@@ -33,7 +33,8 @@ NOT_RUN = re.compile(r"^\*Not run by the tests: .+\*$")
 PORTS = re.compile(r"\b(6379|8000|8001|8080|9000)\b")
 SERVER = re.compile(r"^(\w+=\S+ )*(fastfork serve|python \S+\.py$)")
 STEERING = re.compile(
-    r"^fastfork (?!.*--name)(status|restart|dump|logs|scale|reload|stop)(?= |$)", flags=re.MULTILINE
+    r"^fastfork (?!.*--name)(status|restart|dump|logs|scale|reload|upgrade|stop)(?= |$)",
+    flags=re.MULTILINE,
 )
 COMMENT = re.compile(r"^(?:#|//) (\S+\.\w+)$")
 
