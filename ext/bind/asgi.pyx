@@ -34,6 +34,9 @@ cdef enum:
     SWEEP_US = 1000000  # between two looks at what takes long
 
 
+NO_WEBSOCKETS = (
+    "asks for a WebSocket, and is run as an ordinary request; to have them: pip install 'fastfork[standard]'"
+)
 EXTENSIONS = {"http.response.trailers": {}, "http.response.early_hint": {}}
 
 
@@ -49,7 +52,7 @@ cdef class Gateway:
     cdef set running, holders  # exchanges whose application has not returned; tunnels
     cdef object timer, sweeper
     cdef int64_t timer_us, timeout_us
-    cdef bint is_draining, is_due, is_closed, is_leaving, is_unflushed
+    cdef bint has_told, is_draining, is_due, is_closed, is_leaving, is_unflushed
 
     def __init__(
         self, lane, app, *, loop, servers, on_error, access_log=None, str root_path="", state=None,
@@ -184,6 +187,9 @@ cdef class Gateway:
             if self.scopes.is_upgrade and self.upgrade is not None:
                 coroutine = self.upgrade(websocket_of(scope), exchange)
             else:
+                if self.scopes.is_upgrade and not self.has_told:
+                    self.has_told = True
+                    self.on_error(f"{exchange.line()}: {NO_WEBSOCKETS}", None)
                 coroutine = self.app(scope, exchange.receive, exchange.send)
             if IS_EAGER:
                 task = self.new_task(coroutine, loop=self.loop, eager_start=True)

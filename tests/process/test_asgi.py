@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from websockets.sync.client import connect as open_socket
 
 from fix_cluster import Cluster, Start
 from fix_processes import wait_until
-from fix_wire import Connect, get
+from fix_wire import Connect, Wire, get
 
 APP = "asgi_mistakes:app"
 
@@ -226,3 +227,49 @@ def test_access_log_tells_of_asgi_requests(start: Start, tmp_path: Path) -> None
     wait_until(lambda: log.read_text().count("\n") == 2)
     assert '"GET /fine HTTP/1.1" 200 4 ' in log.read_text()
     assert '"GET /nothing HTTP/1.1" 500 - ' in log.read_text()
+
+
+WITHOUT_WEBSOCKETS = """
+import sys
+sys.modules["websockets"] = None
+from fastfork.cli import main
+main()
+"""
+
+
+def test_who_asks_for_a_websocket_without_the_package_is_told_of_once_in_each_worker(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "plain.py").write_text(PLAIN)
+    server = start(
+        "plain:app",
+        "--chdir",
+        str(tmp_path),
+        workers=1,
+        command=[sys.executable, "-c", WITHOUT_WEBSOCKETS],
+    )
+    wish = (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+
+    for _ in range(2):
+        wire = Wire(server.connect())
+        assert wire.send(get("/", *wish)).read_response().body == b"plain"
+        wire.close()
+
+    server.wait_for_log(
+        "GET /: asks for a WebSocket, and is run as an ordinary request; to have them:"
+    )
+    assert server.log.count("asks for a WebSocket") == 1
+
+
+PLAIN = """
+async def app(scope, receive, send):
+    assert scope["type"] != "websocket"
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"plain"})
+"""

@@ -87,7 +87,7 @@ class Gateway:
         *servers*: (name, port) of each listener, by its number; the port is "" for a unix socket.
         *state*: what the lifespan left, each request gets a copy. After *timeout* seconds without
         http.response.start a request is cancelled and answered 504 (0: never). *upgrade(scope, exchange)*
-        runs requests for a WebSocket; without it they are ordinary ones.
+        runs requests for a WebSocket; without it they are ordinary ones, and the first is told of.
         *on_error(what, exception)* hears of every mistake of the application; it must not raise.
         """
 
