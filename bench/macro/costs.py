@@ -2,7 +2,7 @@
 
 dispatch  microseconds of the master's CPU for a connection with one request, with 1 to 64 workers
 quiet     milliseconds of its CPU a second: nobody asks; every worker blocked and 500 clients waiting
-pass      how long one pass takes that takes back, or recovers, thousands of connections (pass.c)
+pass      how much CPU one pass takes that takes back, or recovers, thousands of connections (pass.c)
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 /* How long does a pass of the master take that takes back, or recovers, thousands of connections?
  * Master and lanes are in this process, as in the tests of the core (tests/core/stage.h). */
-#include "clock.h"
 #include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CONNECTIONS = 5000, BATCH = 50 };
@@ -40,6 +40,14 @@ static void close_all(struct stage *s)
     stage_close(s);
 }
 
+/* What this thread has had of a processor: on a machine that is shared it waits for one, too. */
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void tell(const char *what, int64_t longest_us, int passes)
 {
     printf("%-10s %d connections %8.2f ms %6d passes\n", what, CONNECTIONS,
@@ -54,10 +62,10 @@ static void take_back(void)
     atomic_store(&s->d->page->lane[0].busy_since_us, 1);
     s->d->busy_us = 1;
     for (; s->d->escrow.list[0].count > 0; passes++) {
-        int64_t began_us = ff_clock_us();
+        int64_t began_us = cpu_us();
         ff_dispatcher_wait(s->d, 0, ready);
-        if (ff_clock_us() - began_us > longest_us)
-            longest_us = ff_clock_us() - began_us;
+        if (cpu_us() - began_us > longest_us)
+            longest_us = cpu_us() - began_us;
     }
     tell("take back", longest_us, passes);
     close_all(s);
@@ -70,10 +78,10 @@ static void recover(void)
     ff_lane_free(s->lane[0]);
     s->lane[0] = NULL;
     uint64_t looks = atomic_load(&s->d->page->looks);
-    int64_t began_us = ff_clock_us();
+    int64_t began_us = cpu_us();
     ff_recovery_run(s->d, &(uint16_t){0}, 1, false);
     int passes = (int)(atomic_load(&s->d->page->looks) - looks) + 1;
-    tell("recover*", (ff_clock_us() - began_us) / passes, passes);
+    tell("recover*", (cpu_us() - began_us) / passes, passes);
     close_all(s);
     puts("* the mean");
 }
