@@ -286,8 +286,8 @@ static void deal_all(struct ff_dispatcher *d)
             aside = 0;
             continue;
         }
-        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING,
-                       d->now_ms); /* others must not wait for it */
+        /* others must not wait for it */
+        ff_escrow_move(&d->escrow, id, FF_LIST_WAITING, d->now_ms);
         if (++aside <= d->escrow.list[FF_LIST_WAITING].count)
             continue;
         if ((d->is_blocked = all_blocked(d)))

@@ -264,29 +264,37 @@ static int ms_until(int64_t now_ms, int64_t at_ms)
     return at_ms <= now_ms ? 0 : at_ms - now_ms > 60000 ? 60000 : (int)(at_ms - now_ms);
 }
 
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* How long the poller may sleep: the master's own appointments, at most until `until_ms`. */
 static int sleep_ms(const struct ff_dispatcher *d, int64_t until_ms)
 {
     int64_t at = ff_keeper_next(d), hub_at = ff_hub_next(d->hub);
     if (ff_hub_has_mail(d->hub) || d->has_more)
         return 0;
-    if (hub_at < at)
-        at = hub_at;
-    if (until_ms < at)
-        at = until_ms;
-    if (d->starved_until_ms && d->starved_until_ms < at)
-        at = d->starved_until_ms;
+    at = earlier(earlier(at, hub_at), until_ms);
+    if (d->starved_until_ms)
+        at = earlier(at, d->starved_until_ms);
     if (d->escrow.list[FF_LIST_WAITING].count > 0) {
         if (!d->is_full && !d->is_blocked)
             return 0; /* the pass ended at its budget */
-        if (d->now_ms + FULL_TICK_MS <
-            at) /* the bell wakes us; this is for a lane that died ringing */
-            at = d->now_ms + FULL_TICK_MS;
+        /* the bell wakes us; this is for a lane that died ringing */
+        at = earlier(at, d->now_ms + FULL_TICK_MS);
     }
     for (size_t i = 0; i < d->listeners; i++)
         if (d->is_listening && d->listener[i].is_readable)
             return 0;
     return ms_until(d->now_ms, at);
+}
+
+static void hear_bell(const struct ff_dispatcher *d)
+{
+    uint64_t rings;
+    if (read(d->bell, &rings, sizeof(rings)) < 0)
+        return; /* heard already */
 }
 
 static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events, int n, int *ready)
@@ -298,12 +306,9 @@ static int handle(struct ff_dispatcher *d, const struct ff_poller_event *events,
         case TAG_LISTENER:
             d->listener[value].is_readable = true;
             break;
-        case TAG_BELL: {
-            uint64_t rings;
-            if (read(d->bell, &rings, sizeof(rings)) < 0)
-                break; /* somebody else's wake-up was enough */
+        case TAG_BELL:
+            hear_bell(d);
             break;
-        }
         case TAG_WATCHED:
             ready[found++] = (int)value;
             break;

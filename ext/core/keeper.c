@@ -8,14 +8,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum {
-    TAG_CONN = 4 /* beside those of dispatcher and hub */,
-    TICK_MS = 2,
-    TICK_MAX_MS = 64,
-    COLLECT_MS = 1000,
-    EVICT = 16,
-    MOVES_MAX = 8
-};
+enum { TAG_CONN = 4 }; /* beside those of dispatcher and hub */
+enum { TICK_MS = 2, TICK_MAX_MS = 64, COLLECT_MS = 1000, EVICT = 16, MOVES_MAX = 8 };
 
 /* In the master's poller, and for so long at most. */
 static const uint16_t TIMED[] = {FF_LIST_PARKED, FF_LIST_SILENT, FF_LIST_HALF, FF_LIST_LINGER};
@@ -342,8 +336,8 @@ static bool take_back(struct ff_dispatcher *d, uint32_t id, uint16_t i)
     } else if (ff_escrow_take(&d->escrow, id, i, FF_IDLE)) {
         ff_keeper_park(d, id);
     } else if (!take_half(d, id, i)) {
-        ff_escrow_move(&d->escrow, id, i,
-                       d->now_ms); /* to the end: the next pass starts elsewhere */
+        /* to the end: the next pass starts elsewhere */
+        ff_escrow_move(&d->escrow, id, i, d->now_ms);
         return false;
     }
     d->stats.taken++;

@@ -48,8 +48,8 @@ static struct ff_conn *claim(struct ff_lane *lane, const struct ff_deal *deal, i
         ff_lane_ring(lane);
         return NULL;
     }
-    atomic_store_explicit(&lane->line->running, lane->running + 1,
-                          memory_order_relaxed); /* before the claim */
+    /* said before it is claimed: it must not count as neither */
+    atomic_store_explicit(&lane->line->running, lane->running + 1, memory_order_relaxed);
     if (deal->id > page->conns_max || !ff_word_claim(&page->conn[deal->id], deal->word, mine)) {
         drop_deal(fd);
         return NULL;
@@ -173,8 +173,7 @@ static struct ff_conn *take_event(struct ff_lane *lane, const struct ff_poller_e
 }
 
 /* Looks at the next thing: deals in hand, deals in the channel, hot connections. True when the
- * request of
- * `*out` can run. */
+ * request of `*out` can run. */
 static bool look_at_next(struct ff_lane *lane, struct ff_conn **out)
 {
     lane->arrived_us = (uint32_t)lane->woken_us;

@@ -97,8 +97,8 @@ static int recover_conn(struct ff_dispatcher *d, uint32_t id, uint16_t lane)
         d->stats.redealt++;
         return 0;
     }
-    ff_keeper_take_in(d, id,
-                      lane); /* closed, lingering or given back, and said so only by its word */
+    /* closed, lingering or given back, and said so only by its word */
+    ff_keeper_take_in(d, id, lane);
     if (!ff_escrow_is_in(&d->escrow, id, lane))
         return 0;
     if (ff_escrow_take(&d->escrow, id, lane, FF_IDLE)) {

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def test_a_worker_has_nothing_open_that_is_not_its_own(start: Start) -> None:
     assert kinds(server.ask("/fds")) == sorted(
         [*streams, *seat, *bus, *flusher, *connection, *dumps]
     )
+
+
+def test_a_worker_that_dies_writes_no_core(start: Start) -> None:
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        pytest.skip("no process may write a core here: its hard limit is 0")
+    raised = ["sh", "-c", 'ulimit -S -c 1 && exec "$@"', "sh", sys.executable, "-m", "fastfork"]
+    server = start(workers=1, command=raised)
+
+    assert resource.prlimit(server.pid, resource.RLIMIT_CORE)[0] > 0
+    assert resource.prlimit(server.worker_in(0), resource.RLIMIT_CORE)[0] == 0
 
 
 @pytest.mark.slow
