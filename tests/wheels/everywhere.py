@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +53,8 @@ def build(sdist: Path) -> None:
         _pip(python, *command)
 
 
-def try_out(tag: str, python: Path, wheel: Path) -> None:
-    """Run the smoke part against a wheel; raise CalledProcessError if it fails."""
+def try_out(tag: str, python: Path, wheel: Path, tests: Sequence[str]) -> None:
+    """Run *tests* against a wheel; raise CalledProcessError if they fail."""
     with tempfile.TemporaryDirectory(prefix=f"fastfork-{tag}-") as name:
         folder = Path(name)
         empty = [str(python), "-m", "venv", "--without-pip", str(folder / "venv")]
@@ -68,16 +69,8 @@ def try_out(tag: str, python: Path, wheel: Path) -> None:
         command = [str(inside), "-c", where]
         found = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
         assert found.stdout.startswith(str(folder / "venv")), found.stdout
-        smoke = [
-            str(inside),
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "@tests/wheels/smoke.txt",
-        ]
-        subprocess.run(smoke, cwd=folder, check=True)
+        pytest = [str(inside), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        subprocess.run([*pytest, *tests], cwd=folder, check=True)
 
 
 def _pip(python: Path, *words: str) -> None:
@@ -94,7 +87,7 @@ def main() -> None:
         for tag, python in pythons().items():
             (wheel,) = DIST.glob(f"fastfork-*-cp{tag}-cp{tag}-*.whl")
             print(f"{wheel.name}: smoke", flush=True)
-            try_out(tag, python, wheel)
+            try_out(tag, python, wheel, ["@tests/wheels/smoke.txt"])
 
 
 if __name__ == "__main__":
