@@ -228,3 +228,19 @@ def test_other_channels_and_databases_are_apart(start: Start, redis: Redis) -> N
     twin = start("bus_site:app", "--bus", redis.url, *ADMIN)
 
     wait_until(lambda: are_connected(one, twin))
+
+
+@pytest.mark.slow
+def test_server_that_is_upgraded_in_place_is_found_again(
+    pair: tuple[Cluster, Cluster],
+) -> None:
+    one, other = pair
+    bridge = bridge_of(one)
+
+    one.process.send_signal(signal.SIGUSR2)
+    one.wait_for_log("reloaded: generation 2 serves")
+    wait_until(lambda: len(one.workers) >= 2 and bridge not in children_of(one.pid))
+    wait_until(lambda: are_connected(one, other))
+    say(one, "/publish?topic=note.x&times=50")
+
+    wait_until(lambda: messages(other) == {slot: list(range(50)) for slot in range(2)})

@@ -40,8 +40,9 @@ class Bridge:
         logs: Logs,
         watch: Callable[[int, Callable[[], None]], None],
         unwatch: Callable[[int], None],
+        is_late: bool,
     ) -> None:
-        """Raise StartError if what it needs is not installed."""
+        """*is_late*: workers may have missed something. Raise StartError if what it needs is not installed."""
         self._settings = settings
         self._post = post
         self._logs = logs
@@ -53,7 +54,7 @@ class Bridge:
         self._view = BrokerView(url=without_password(settings.bus), why="not connected yet")
         self._lost_before = self._carried_before = 0
         """By bridges before this one."""
-        self._starts = 0
+        self._is_late = is_late
         if settings.bus != "local":
             _check_client()
             self._due = 0.0
@@ -107,7 +108,7 @@ class Bridge:
         job = BridgeJob(
             pipes=pipes,
             sight=sight,
-            is_late=self._starts > 0,
+            is_late=self._is_late,
             settings=self._settings,
             identity=identity_of(self._settings),
             logs=self._logs,
@@ -127,7 +128,7 @@ class Bridge:
             let_through(mask)
             for fd in (sight, *pipes):
                 os.close(fd)
-        self._starts += 1
+        self._is_late = True
         self._began = time.monotonic()
         self._said = b""
         self._watch(self._sight, self._read)

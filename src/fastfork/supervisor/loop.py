@@ -139,7 +139,12 @@ class Master:
                     os.set_inheritable(fd, False)
             post, self._acts[MAIL] = open_post(self._dispatcher, settings, log=self._log)
             self._bridge = Bridge(
-                settings, post=post, logs=self._logs, watch=self._watch, unwatch=self._unwatch
+                settings,
+                post=post,
+                logs=self._logs,
+                watch=self._watch,
+                unwatch=self._unwatch,
+                is_late=left is not None,
             )
             stack.callback(self._bridge.end)
             self._staff = Staff(
