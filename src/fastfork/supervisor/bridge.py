@@ -42,7 +42,7 @@ class Bridge:
         unwatch: Callable[[int], None],
         is_late: bool,
     ) -> None:
-        """*is_late*: workers may have missed something. Raise StartError if what it needs is not installed."""
+        """*is_late*: workers may have missed something. Raise StartError if what it needs is not there."""
         self._settings = settings
         self._post = post
         self._logs = logs
