@@ -204,6 +204,15 @@ DRIVERS = {
             is_variant=True,
         ),
         Driver(
+            name="floor-queue",
+            kind="hello",
+            command=lambda job: [str(QUEUE), str(job.port), str(job.workers * job.threads)],
+            version=lambda: "C",
+            how="one queue before threads in C: what this machine and the client allow of the ideal",
+            apps=("work",),
+            is_variant=True,
+        ),
+        Driver(
             name="fastfork-access-log",
             kind="wsgi",
             command=_logged(),

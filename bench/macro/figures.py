@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-FLOORS = ("floor", "floor-one-packet")
+FLOORS = ("floor", "floor-one-packet", "floor-queue")
 OURS = ("fastfork", "fastfork-asgi")
 
 

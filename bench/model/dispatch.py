@@ -56,10 +56,8 @@ def pushed(jobs: list[Job], ready: list[float], workers: int, policy: str) -> li
     known, ends = [0] * workers, [deque[float]() for _ in range(workers)]
     kind, _, stale = policy.partition(" ")
     for turn, ((at, takes), now) in enumerate(zip(jobs, ready, strict=True)):
-        chosen = turn % workers
-        if kind == "random":
-            chosen = chance.randrange(workers)
-        elif kind == "least":
+        chosen = chance.randrange(workers) if kind == "random" else turn % workers
+        if kind == "least":
             if now - looked >= float(stale):
                 looked = now
                 for worker, queue in enumerate(ends):
@@ -141,10 +139,9 @@ def grouped(jobs: list[Job], workers: int, groups: int, handoff: float) -> list[
     chance, shares = random.Random(3), [list[Job]() for _ in range(groups)]
     for job in jobs:
         shares[chance.randrange(groups)].append(job)
-    waits = [
-        Master(one, dispatched(one, handoff), workers // groups).play() for one in shares if one
-    ]
-    return [wait for one in waits for wait in one]
+    each = workers // groups
+    played = (Master(one, dispatched(one, handoff), each).play() for one in shares if one)
+    return [wait for waits in played for wait in waits]
 
 
 def at(waits: list[float], part: float) -> float:
