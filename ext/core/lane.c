@@ -301,6 +301,8 @@ void ff_lane_count(struct ff_lane *lane, struct ff_conn *c)
         ff_histogram_count(&lane->line->took, took);
     ff_histogram_count(&lane->line->waited, w->waited_us);
     ff_tenure_line(lane, c)->requests++;
+    if (lane->config.at_once == 0)
+        lane->away_us += took;
     if (w->is_listed)
         unlist(lane, c);
     w->news = w->wants = 0;
@@ -334,6 +336,8 @@ static void expire(struct ff_lane *lane)
             continue;
         else if (c->phase == FF_PHASE_QUIET)
             ff_tenure_give_back(lane, c); /* we hold only what is hot */
+        else if (c->phase == FF_PHASE_BODY && ff_tenure_keeps_up(lane, c))
+            ff_tenure_rest(lane, c, FF_PHASE_BODY); /* it may have sent more while we were away */
         else
             ff_tenure_refuse(lane, c, 408);
     }

@@ -59,7 +59,8 @@ struct ff_lane {
     atomic_bool must_leave;     /* set by whoever wants it to leave */
     enum ff_lane_mode mode;
     int64_t now_ms, now_us;
-    int64_t woken_us;      /* when the last wait ended */
+    int64_t woken_us; /* when the last wait ended */
+    int64_t away_us;  /* how long the application has run here, in all, if nothing runs beside it */
     uint32_t arrived_us;   /* when what we look at came: the low bits of the clock */
     uint32_t running;      /* requests that the application has */
     uint32_t received;     /* deals that came through the channel, beside line->sent */

@@ -254,19 +254,16 @@ static bool goes_back(const struct ff_lane *lane, const struct ff_conn *c)
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;
 }
 
-/* Has the client kept up with its request? In the milliseconds of the deadlines, so that a stall is
- * over when its deadline says so. */
-static bool keeps_up(const struct ff_lane *lane, struct ff_conn *c)
+bool ff_tenure_keeps_up(const struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_pace_rule rule = ff_tenure_pace(lane, false);
     if (c->phase == FF_PHASE_HEAD) /* its deadline here says less, if it began at another lane */
         return !ff_tenure_has_late_head(lane, c);
     return c->phase != FF_PHASE_BODY ||
-           ff_pace_goes_on(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
+           ff_pace_goes_on(&c->work->reading, &rule, ff_tenure_listened_us(lane), c->received);
 }
 
-/* Lets the connection wait for its client to say more. */
-static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
+void ff_tenure_rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
 {
     bool is_quiet = c->phase == FF_PHASE_QUIET;
     struct ff_pace_rule rule = ff_tenure_pace(lane, false);
@@ -280,7 +277,7 @@ static void rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     }
     set_deadline(lane, c, was);
     if (c->phase == FF_PHASE_BODY)
-        ff_pace_wait(&c->work->reading, &rule, lane->now_ms * 1000, c->received);
+        ff_pace_wait(&c->work->reading, &rule, ff_tenure_listened_us(lane), c->received);
     if (is_quiet)
         take_work_back(lane, c);
     set_state(lane, c, is_quiet ? FF_IDLE : FF_HALF);
@@ -310,7 +307,7 @@ static void go_on(struct ff_lane *lane, struct ff_conn *c, uint8_t was, bool is_
         ff_progress_commit(line);
     }
     if (c->phase != FF_PHASE_QUIET || ff_buffer_len(&c->work->in) == 0)
-        rest(lane, c, was);
+        ff_tenure_rest(lane, c, was);
     else if (ff_tenure_advance(lane, c)) /* a pipelined request had to wait for the output */
         ff_lane_list(lane, c);
 }
@@ -450,12 +447,12 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
     ssize_t n = c->work ? ff_conn_receive(c) : -ENOMEM;
     if (is_told)
         ff_progress_tell(line, c->received);
-    if (n > 0 && keeps_up(lane, c))
+    if (n > 0 && ff_tenure_keeps_up(lane, c))
         return ff_tenure_advance(lane, c);
     if (n > 0)
         ff_tenure_refuse(lane, c, 408);
     else if (n == -EAGAIN)
-        rest(lane, c, c->phase);
+        ff_tenure_rest(lane, c, c->phase);
     else
         ff_tenure_close(lane, c);
     return false;

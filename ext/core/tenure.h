@@ -71,6 +71,19 @@ static inline struct ff_pace_rule ff_tenure_pace(const struct ff_lane *lane, boo
     return (struct ff_pace_rule){.grace_us = grace_ms * 1000, .per_s = lane->config.limits.rate};
 }
 
+/* The clock of clients whose request is half there: it stands while the application runs here. */
+static inline int64_t ff_tenure_listened_us(const struct ff_lane *lane)
+{
+    return lane->now_ms * 1000 - lane->away_us;
+}
+
+/* Has the client kept up with its request? In the milliseconds of the deadlines, so that a stall is
+ * over when its deadline says so. */
+bool ff_tenure_keeps_up(const struct ff_lane *lane, struct ff_conn *c);
+
+/* Lets the connection wait for its client to say more; `was` is the phase before this input. */
+void ff_tenure_rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was);
+
 /* Has the head taken longer than it may, at whichever lanes? */
 static inline bool ff_tenure_has_late_head(const struct ff_lane *lane, const struct ff_conn *c)
 {

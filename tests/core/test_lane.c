@@ -156,6 +156,30 @@ TEST(a_body_beyond_the_buffer_waits_in_a_file_and_what_follows_is_served)
     stage_close(s);
 }
 
+TEST(the_time_of_the_application_is_not_that_of_a_client_that_sends_its_body)
+{
+    for (int is_away = 0; is_away < 2; is_away++) {
+        struct stage *s = stage_open(8, 1);
+        int client = stage_connect(s);
+        stage_send(client, "POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+        stage_run(s);
+        struct ff_conn *c = s->lane[0]->conn[1];
+        CHECK(state_of(s, 1) == FF_HALF && c);
+        c->deadline.at_ms = 1; /* its time is over, and its credit used up ... */
+        c->work->reading.credit_us = 0;
+        s->lane[0]->away_us += is_away ? 60000000 : 0; /* ... while nobody could have read */
+        CHECK(ff_lane_poll(s->lane[0]) == 0);
+        const char *text = stage_read(s, client);
+        CHECK(is_away ? text[0] == '\0' : strstr(text, "HTTP/1.1 408 ") != NULL);
+        if (is_away) {
+            stage_send(client, "cd");
+            CHECK(ends_with(stage_read(s, client), "0 /e abcd"));
+        }
+        close(client);
+        stage_close(s);
+    }
+}
+
 TEST(what_is_too_large_for_the_file_is_streamed)
 {
     struct stage *s = open_with_spool();
