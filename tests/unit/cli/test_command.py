@@ -168,7 +168,7 @@ def test_a_shell_takes_what_is_printed_for_it(shell: str, tmp_path: Path) -> Non
     words, ask = SHELLS[shell]
     script = tmp_path / "script"
     script.write_text(call("completion", shell).output)
-    load = "autoload -U compinit && compinit -u -d /dev/null; " if shell == "zsh" else ""
+    load = "autoload -U compinit && compinit -u -D; " if shell == "zsh" else ""
 
     done = subprocess.run(
         [shell, *words, f"{load}source {script}; {ask}"],
