@@ -125,9 +125,11 @@ cdef class Gateway:
 
     cdef int pass_on(self, ff_conn *conn) except -1:
         cdef uint8_t news = conn.work.news
+        cdef Holder holder
         conn.work.news = 0
         if conn.work.holder != NULL:
-            (<Holder>conn.work.holder).hear(news)
+            holder = <Holder>conn.work.holder  # ours, too: it may end, and be freed, while it hears
+            holder.hear(news)
         return 0
 
     cdef int look_ahead(self) except -1:
