@@ -224,13 +224,17 @@ def test_server_stops_while_the_template_imports(
     assert cluster.wait_for_end() == 0
 
 
-def test_template_that_does_not_answer_is_replaced(start: Start, site: Site) -> None:
+def test_worker_imports_for_itself_if_the_template_does_not_answer_and_that_is_replaced(
+    start: Start, site: Site
+) -> None:
     cluster = start("noted:app", *site.options, cwd=site.folder, workers=1)
     first = template_of(cluster)
 
     os.kill(first, signal.SIGSTOP)
-    os.kill(cluster.worker_in(0), signal.SIGKILL)
-    cluster.wait_for_log("the template does not answer")
-    wait_until(lambda: cluster.log.count("worker 0 (pid") >= 3 and cluster.ask())
+    next_worker = cluster.replace(0)
+
+    assert cluster.ask()
+    assert next_worker in site.imports
+    assert "the template does not answer: worker 0 imports for itself" in cluster.log
 
     wait_until(lambda: cluster.template not in {None, first})

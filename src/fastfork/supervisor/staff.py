@@ -21,7 +21,7 @@ from fastfork.supervisor.retirement import term_of
 from fastfork.supervisor.scaling import Scaling
 from fastfork.supervisor.slots import Slot
 from fastfork.supervisor.spawn import DiedAtStart, Worker, chance, reap_strangers, spawn
-from fastfork.supervisor.template import Template
+from fastfork.supervisor.template import NoAnswer, Template
 from fastfork.supervisor.timeouts import ABORT, TimeOuts
 from fastfork.worker.main import Job, Place
 
@@ -318,16 +318,14 @@ class Staff:
     def _fork(self, slot: Slot, lanes: tuple[int, ...]) -> Worker:
         self.run_legacy(self._legacy.of_worker, "pre_fork", pid=0, slot=slot.number)
         generation = self.reloads.generation
-        place = Place(
-            slot=slot.number,
-            workers=self.scaling.wanted,
-            seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
-            pipes=self._dispatcher.join(lanes[0], slot=slot.number),
-        )
+        worker = None
         if generation.template and generation.template.is_ready:
-            worker = generation.template.fork(place)
-        else:
-            worker = spawn(self._job(generation), place)
+            try:
+                worker = generation.template.fork(self._place_of(slot, lanes))
+            except NoAnswer as error:
+                self._log.error(f"{error.strerror}: worker {slot.number} imports for itself")
+        if worker is None:
+            worker = spawn(self._job(generation), self._place_of(slot, lanes))
         worker.generation = generation.number
         if generation.settings.boot_timeout:
             worker.deadline = time.monotonic() + generation.settings.boot_timeout
@@ -335,6 +333,14 @@ class Staff:
         worker.term = term_of(self._settings, chance=chance())
         self._follow(slot, worker)
         return worker
+
+    def _place_of(self, slot: Slot, lanes: tuple[int, ...]) -> Place:
+        return Place(
+            slot=slot.number,
+            workers=self.scaling.wanted,
+            seats=tuple(self._dispatcher.seat(lane) for lane in lanes),
+            pipes=self._dispatcher.join(lanes[0], slot=slot.number),
+        )
 
     def _follow(self, slot: Slot, worker: Worker) -> None:
         if not worker.is_ready:

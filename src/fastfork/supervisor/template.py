@@ -33,6 +33,10 @@ _PATIENCE = 2.0
 """Seconds in which it must have forked a worker: the master waits for that."""
 
 
+class NoAnswer(OSError):
+    """The template has not forked the worker in time."""
+
+
 class Template:
     """A process that has imported the application, and forks workers from what it is then.
 
@@ -126,7 +130,7 @@ class Template:
             self.kill()
 
     def fork(self, place: Place) -> Worker:
-        """Return a new worker for *place*. Raises OSError."""
+        """Return a new worker for *place*. Raises OSError, of which NoAnswer means that others may do it."""
         verdict, said = os.pipe()
         os.set_blocking(verdict, False)
         heard, go = os.pipe()
@@ -153,7 +157,7 @@ class Template:
             # It may still do it; but a worker without our word leaves.
             self._ready_at = None
             self.kill()
-            raise OSError(0, "the template does not answer") from None
+            raise NoAnswer(0, "the template does not answer") from None
         if answer <= 0:
             raise OSError(-answer, os.strerror(-answer) if answer else "the template has ended")
         return answer
