@@ -28,7 +28,9 @@ from check cimport check
 # Mapped by the first import: whoever is forked from that process has the same ones.
 cdef ff_cells *cells = NULL
 cdef int memory = -1
-cdef uint16_t row = 0, gauges = 0  # where counters and gauges of this process stand
+# where counters and gauges of this process stand
+cdef uint16_t row = 0
+cdef uint16_t gauges = 0
 
 check(ff_shared_open("ff-cells", &memory))
 check(ff_cells_map(memory, &cells))

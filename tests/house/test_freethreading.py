@@ -11,7 +11,12 @@ ROOT = Path(__file__).parents[2]
 BINDINGS = sorted((ROOT / "ext" / "bind").glob("*.p[yx]*"))
 CONSTANT = re.compile(r"(cdef \w+ )?[A-Z][A-Z_]* = ")
 # Set by the import and when a worker begins, before it has a second thread; what they lead to is atomic.
-SET_ONCE = {"cdef ff_cells *cells = NULL", "cdef int memory = -1", "cdef uint16_t row = 0"}
+SET_ONCE = {
+    "cdef ff_cells *cells = NULL",
+    "cdef int memory = -1",
+    "cdef uint16_t row = 0",
+    "cdef uint16_t gauges = 0",
+}
 
 
 def at_module_level(path: Path) -> list[str]:
