@@ -16,9 +16,10 @@ from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_UNSENT = 256 * 1024
+_UNSENT = 1024 * 1024
 """Octets that a client can't take yet and that the kernel keeps: by itself it would keep 2.7 MiB for each
-slow reader, and a thousand of them would be more than it has for all of TCP."""
+slow reader, and a thousand of them would be more than it has for all of TCP. With less than this an answer
+of 1 MiB goes out in pieces, at 1.4 times the cost."""
 
 
 class Listener(msgspec.Struct):

@@ -60,7 +60,7 @@ def test_tcp_listener_has_the_options_that_connections_inherit(listen: Listen) -
     assert option(listener, socket.SOL_SOCKET, socket.SO_REUSEADDR)
     assert option(listener, socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert option(listener, socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    assert option(listener, socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 256 * 1024
+    assert option(listener, socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 1 << 20
     assert option(listener, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT)
     assert not option(listener, socket.SOL_SOCKET, socket.SO_REUSEPORT)
 
