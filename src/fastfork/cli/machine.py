@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastfork.cli.checks import EXTRAS
 from fastfork.supervisor.binds import FdBind, TcpBind, UnixBind
-from fastfork.supervisor.listeners import explain
+from fastfork.supervisor.listeners import bound, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,8 @@ def why_not(bind: Bind) -> str | None:
     """Return why nobody can listen on *bind* now, None if somebody could; nothing is left behind."""
     try:
         if isinstance(bind, TcpBind):
-            _try_tcp(bind)
+            with bound(bind):
+                pass
         elif isinstance(bind, UnixBind):
             _try_unix(bind)
         elif isinstance(bind, FdBind):
@@ -62,18 +63,6 @@ def why_not(bind: Bind) -> str | None:
     except OSError as error:
         return explain(bind, error)
     return None
-
-
-def _try_tcp(bind: TcpBind) -> None:
-    # Bound, not listening: no client is taken from anybody.
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
 
 
 def _try_unix(bind: UnixBind) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +15,7 @@ from fastfork.errors import BindError
 from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _UNSENT = 1024 * 1024
 """Octets that a client can't take yet and that the kernel keeps: by itself it would keep 2.7 MiB for each
@@ -70,7 +71,9 @@ def _open(bind: Bind, *, backlog: int, umask: int) -> Listener:
         raise BindError(explain(bind, error)) from None
 
 
-def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
+@contextmanager
+def bound(bind: TcpBind) -> Iterator[socket.socket]:
+    """Give a socket that has the address, and takes no client from anybody. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -80,6 +83,11 @@ def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
+        yield sock
+
+
+def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
+    with bound(bind) as sock:
         return _listen(sock, backlog=backlog)
 
 
