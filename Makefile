@@ -66,7 +66,7 @@ docs: build $(VENV)/docs  ## write what of docs/ follows from the code, then the
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -q -n -E -a -W --keep-going docs build/site
 
-bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other servers beside us, in about 2.5 hours
+bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other servers beside us, in about an hour
 	$(BIN)/python bench/macro/harness.py
 
 bench-quick: build $(VENV)/bench  ## its headline, in three minutes

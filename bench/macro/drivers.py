@@ -58,7 +58,7 @@ class Driver:
     websockets: bool = True
     is_variant: bool = False
     """Stands only where a scenario asks for it."""
-    warm: float = 0.5
+    warm: float = 0.3
     """Seconds of load that it needs before it is at its best."""
     apps: tuple[str, ...] | None = None
     """What it can be asked; None: anything of its kind."""
@@ -137,12 +137,15 @@ def _uvicorn(job: Job) -> list[str]:
     return [f"{PEERS}/uvicorn", *lean, "--port", str(job.port), *size, f"apps:{job.app}_asgi"]
 
 
-def _uwsgi(job: Job) -> list[str]:
-    size = ["--master", "--processes", str(job.workers), "--threads", str(job.threads)]
-    lean = ["--disable-logging", "--die-on-term", "--listen", "128"]
-    where = ["--http11-socket", f"127.0.0.1:{job.port}"]
-    load = ["--eval", f"import apps; application = apps.{job.app}"]
-    return [f"{PEERS}/uwsgi", *where, *size, *lean, *load]
+def _uwsgi(way: str, *options: str) -> Callable[[Job], list[str]]:
+    def command(job: Job) -> list[str]:
+        size = ["--master", "--processes", str(job.workers), "--threads", str(job.threads)]
+        lean = ["--disable-logging", "--die-on-term", "--listen", "128", *options]
+        where = [way, f"127.0.0.1:{job.port}"]
+        load = ["--eval", f"import apps; application = apps.{job.app}"]
+        return [f"{PEERS}/uwsgi", *where, *size, *lean, *load]
+
+    return command
 
 
 def _in_python(code: str) -> Callable[[Job], list[str]]:
@@ -192,6 +195,7 @@ DRIVERS = {
             apps=HELLO,
             most_workers=1,
             restarts=False,
+            warm=0.1,
         ),
         Driver(
             name="floor-one-packet",
@@ -336,9 +340,17 @@ DRIVERS = {
         Driver(
             name="uwsgi",
             kind="wsgi",
-            command=_uwsgi,
+            command=_uwsgi("--http11-socket"),
             version=_dist("uwsgi"),
-            how="http11-socket: its own workers keep connections",
+            how="http11-socket: its own workers keep connections, each one at a time",
+            is_threaded=True,
+        ),
+        Driver(
+            name="uwsgi-router",
+            kind="wsgi",
+            command=_uwsgi("--http", "--http-keepalive"),
+            version=_dist("uwsgi"),
+            how="a process of its own before the workers keeps the connections",
             is_threaded=True,
         ),
         Driver(

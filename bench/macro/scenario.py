@@ -68,7 +68,7 @@ class Scenario:
     """The server on the first core, the load on the last; else where the kernel likes."""
     is_quick: bool = False
     """Also in `make bench-quick`."""
-    seconds: float = 2.0
+    seconds: float = 1.0
     rounds: int = 5
     more: str = ""
     """What the report says below its table."""
@@ -120,7 +120,12 @@ def serving(driver: Driver, job: Job, *, pinned: bool) -> Iterator[Server]:
     try:
         _await(process, job, log=log)
         took = (time.monotonic() - began) * 1000
-        yield Server(port=job.port, pid=process.pid, start_ms=took, driver=driver, job=job)
+        try:
+            yield Server(port=job.port, pid=process.pid, start_ms=took, driver=driver, job=job)
+        except Refused:
+            if (status := process.poll()) is not None:
+                raise Refused(f"dies under load, status {status}") from None
+            raise
     finally:
         _stop(process)
 

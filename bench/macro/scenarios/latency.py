@@ -17,4 +17,5 @@ SCENARIO = Scenario(
     unit="p99, ms",
     shown=("p50_ms", "p999_ms", "cpu_us"),
     kinds=("wsgi", "asgi", "hello"),
+    seconds=2.0,
 )

@@ -61,7 +61,7 @@ SCENARIO = Scenario(
         "fastpysgi",
     ),
     is_pinned=False,
-    seconds=8.0,
+    seconds=6.0,
     more="Open loop, 500 requests/s by chance; 90 % take 5 ms, 10 % take 50 ms; 8 workers are 60 % busy. "
     "Waiting is what is left of the response time without the work, counted from when a request was due. "
     "The ideal is a simulated queue before 8 servers, floor-queue the same in C on this machine. "

@@ -10,4 +10,5 @@ SCENARIO = replace(
     waiting_fresh.SCENARIO,
     question="How long does a request wait in vain, on a kept connection?",
     measure=lambda server, seconds: waiting_fresh.measured("pool", server, seconds),
+    drivers=(*waiting_fresh.SCENARIO.drivers, "uwsgi-router"),
 )
