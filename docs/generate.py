@@ -7,6 +7,7 @@ from pathlib import Path
 
 import api
 import settings
+import waiting
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -15,15 +16,18 @@ DOCS = ROOT / "docs"
 def fresh() -> dict[Path, str]:
     """Return what each file should hold."""
     return {
-        DOCS / "gunicorn.md": _between(DOCS / "gunicorn.md", settings.gunicorn_names()),
-        DOCS / "settings.md": _between(DOCS / "settings.md", settings.reference()),
+        DOCS / "gunicorn.md": _between("settings", DOCS / "gunicorn.md", settings.gunicorn_names()),
+        DOCS / "settings.md": _between("settings", DOCS / "settings.md", settings.reference()),
         DOCS / "api.md": api.page(),
+        DOCS / "deals.md": _between("waiting", DOCS / "deals.md", waiting.table()),
+        ROOT / "README.md": _between("waiting", ROOT / "README.md", waiting.text()),
+        **{DOCS / "_static" / name: svg for name, svg in waiting.pictures().items()},
     }
 
 
-def _between(path: Path, text: str) -> str:
-    """Return the text of *path* with *text* between its marks."""
-    begin, end = "<!-- settings: written by make docs -->\n", "<!-- end of settings -->\n"
+def _between(what: str, path: Path, text: str) -> str:
+    """Return the text of *path* with *text* between its marks for *what*."""
+    begin, end = f"<!-- {what}: written by make docs -->\n", f"<!-- end of {what} -->\n"
     head, mark, rest = path.read_text().partition(begin)
     _, end, tail = rest.partition(end)
     assert end, f"{path.name} has lost its marks"

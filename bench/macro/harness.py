@@ -2,7 +2,7 @@
 
     python bench/macro/harness.py                      the whole: an hour
     python bench/macro/harness.py --quick              the headline: three minutes
-    python bench/macro/harness.py --scenarios hello_kept tail --servers floor fastfork granian
+    python bench/macro/harness.py --scenarios hello_kept waiting_kept --servers floor fastfork granian
 
 Ctrl-C keeps what is done, and makes the report from it.
 """

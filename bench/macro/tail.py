@@ -7,12 +7,15 @@ first), `fixed` (the same 8, last used first). A server that closes kept connect
 
 `stopped`: one worker is stopped for a second; the request that it was running is left out.
 `saturation`: 32 kept connections ask without pause; what do newcomers wait, against those?
+
+--out docs/waiting.json is what `make docs` makes the tables and plots of the documentation from.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
+import json
 import os
 import random
 import signal
@@ -20,9 +23,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import servers
 from client import LAST_REQUEST, Connection, allow_open_files
@@ -202,22 +207,56 @@ def at(points: list[float], part: float) -> float:
     return points[min(len(points) - 1, int(part * len(points)))]
 
 
-def row(name: str, waits: list[float], *, best: float) -> str:
-    """Render the percentiles in milliseconds, and how far the third is from the ideal."""
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a server did with one case; times in seconds, inf for what was never answered."""
+
+    server: str
+    waits: dict[str, float]
+    """Percentile -> waiting time."""
+    ratio: float
+    """p99 by the ideal's; of newcomers, by what the kept connections wait."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many failed, were connections, were asked again; the ideal has none."""
+    late: float | None = None
+    """How late the client sent, p99."""
+
+    def __str__(self) -> str:
+        """Return the line of the table, in milliseconds."""
+        cells = "".join(f"{wait * 1000:9.1f}" for wait in self.waits.values())
+        line = f"{self.server:15}{cells}{self.ratio:9.2f}"
+        if self.late is None:
+            return line
+        flag = "  LATE CLIENT" if self.late > LATE else ""
+        counts = "".join(f"{count:8d}" for count in self.counts.values())
+        return f"{line}{counts}{self.late * 1000:9.2f}{flag}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return it for JSON: milliseconds as the table has them, null for never."""
+        waits = {
+            name: None if wait == inf else round(wait * 1000, 1)
+            for name, wait in self.waits.items()
+        }
+        return {"server": self.server, **waits, **self.counts}
+
+
+def row(name: str, waits: list[float], *, best: float, player: Player | None = None) -> Row:
+    """Return the row of *name*, whose p99 should be *best*; with what went wrong at *player*."""
     waits = sorted(waits)
-    cells = "".join(f"{at(waits, part) * 1000:9.1f}" for part in POINTS)
-    return f"{name:15}{cells}{at(waits, POINTS[2]) / best:9.2f}"
-
-
-def remarks(player: Player) -> str:
-    """Render what went wrong, and whether the client was punctual."""
+    found = {f"p{part * 100:g}": at(waits, part) for part in POINTS}
+    if player is None:
+        return Row(server=name, waits=found, ratio=found["p99"] / best)
     failed = sum(answer.done == inf for answer in player.answers)
-    late = at(sorted(answer.late for answer in player.answers if answer.late), 0.99)
-    flag = "  LATE CLIENT" if late > LATE else ""
-    return f"{failed:8d}{player.opened:7d}{player.retried:7d}{late * 1000:9.2f}{flag}"
+    return Row(
+        server=name,
+        waits=found,
+        ratio=found["p99"] / best,
+        counts={"failed": failed, "conns": player.opened, "again": player.retried},
+        late=at(sorted(answer.late for answer in player.answers if answer.late), 0.99),
+    )
 
 
-def measure(name: str, case: Case, *, mode: str, requests: list[Request], best: float) -> str:
+def measure(name: str, case: Case, *, mode: str, requests: list[Request], best: float) -> Row:
     """Play *requests* against the server *name*; return its row."""
     port = servers.free_port()
     with servers.running(COMMANDS[name](port, case), port, body=None):
@@ -235,7 +274,7 @@ def measure(name: str, case: Case, *, mode: str, requests: list[Request], best: 
         for index, (answer, request) in enumerate(zip(player.answers, requests, strict=True))
         if index not in apart
     ]
-    return row(name, waits, best=best) + remarks(player)
+    return row(name, waits, best=best, player=player)
 
 
 def stop_of(requests: list[Request]) -> Stop:
@@ -244,7 +283,7 @@ def stop_of(requests: list[Request]) -> Stop:
     return Stop(at=middle - 0.5, until=middle + 0.5)
 
 
-def saturate(name: str, case: Case, *, seconds: float) -> str:
+def saturate(name: str, case: Case, *, seconds: float) -> Row:
     """Let kept connections ask without pause and newcomers once; return the row."""
     service = 0.02
     count = int(seconds * case.lanes / service)
@@ -261,7 +300,7 @@ def saturate(name: str, case: Case, *, seconds: float) -> str:
     span = [a.done - a.sent for a in player.answers[:count] if a.done < inf]
     fair = fmean(span) - service
     newcomers = [a.done - r.at - service for a, r in zip(player.answers, requests, strict=True)]
-    return row(name, newcomers[count:], best=fair) + remarks(player)
+    return row(name, newcomers[count:], best=fair, player=player)
 
 
 def options() -> argparse.Namespace:
@@ -273,31 +312,37 @@ def options() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=[*CASES])
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
     return parser.parse_args()
 
 
-def compare(label: str, case: Case, *, mode: str, chosen: argparse.Namespace) -> None:
-    """Print the table of one case and mode."""
+def compare(label: str, case: Case, *, mode: str, chosen: argparse.Namespace) -> list[Row]:
+    """Print the table of one case and mode, and return it."""
     head = "".join(f"{f'p{part * 100:g}':>9}" for part in POINTS)
     print(f"\n{label} {mode}: {case.workers} workers x {case.threads}, waiting in milliseconds")
     against = "x fair" if mode == "newcomers" else "x ideal"
-    print(f"{'':15}{head}{against:>9}{'failed':>8}{'conns':>7}{'again':>7}{'late p99':>9}")
+    print(f"{'':15}{head}{against:>9}{'failed':>8}{'conns':>8}{'again':>8}{'late p99':>9}")
+    rows: list[Row] = []
     if mode != "newcomers":
         requests = arrivals(case, mode=mode, seconds=chosen.seconds, seed=chosen.seed)
         waits = sorted(ideal(requests, case=case, stop=stop_of(requests) if case.stops else None))
         best = at(waits, 0.99)
-        print(row("ideal", waits, best=best), flush=True)
+        rows.append(row("ideal", waits, best=best))
+        print(rows[0], flush=True)
     for name in chosen.servers:
         if name == "queue" and case.stops:
             continue  # one process: all of it would stop
         try:
             if mode == "newcomers":
-                line = saturate(name, case, seconds=chosen.seconds)
+                found = saturate(name, case, seconds=chosen.seconds)
             else:
-                line = measure(name, case, mode=mode, requests=requests, best=best)
+                found = measure(name, case, mode=mode, requests=requests, best=best)
         except RuntimeError as problem:
-            line = f"{name}: {problem}"
-        print(line, flush=True)
+            print(f"{name}: {problem}", flush=True)
+            continue
+        rows.append(found)
+        print(found, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -307,9 +352,24 @@ def main() -> None:
         sys.exit("less than 3 seconds show no p99")
     allow_open_files(8192)
     servers.prepare()
+    tables = []
     for label in chosen.cases:
         for mode in CASES[label].modes:
-            compare(label, CASES[label], mode=mode, chosen=chosen)
+            rows = compare(label, CASES[label], mode=mode, chosen=chosen)
+            tables.append({"case": label, "mode": mode, "rows": [one.plain() for one in rows]})
+    if chosen.out:
+        chosen.out.write_text(figures(chosen.seconds, tables))
+
+
+def figures(seconds: float, tables: list[dict[str, Any]]) -> str:
+    """Return the figures as JSON, a line for each server."""
+    lines = []
+    for table in tables:
+        rows = ",\n  ".join(json.dumps(one) for one in table["rows"])
+        head = f'{{"case": "{table["case"]}", "mode": "{table["mode"]}", "rows": [\n  '
+        lines.append(f"{head}{rows}]}}")
+    joined = ",\n ".join(lines)
+    return f'{{"seconds": {seconds:g}, "tables": [\n {joined}]}}\n'
 
 
 if __name__ == "__main__":

@@ -130,9 +130,14 @@ class TestInABrowser:
         assert moving["no-preference"] > 5
         assert moving["reduce"] == 0
 
-    def test_words_of_the_picture_stay_in_it(self, browser: webdriver.Chrome) -> None:
+    @pytest.mark.parametrize(
+        "picture",
+        [*(DOCS / "_static").glob("deals.svg"), *(DOCS / "_static").glob("waiting-*.svg")],
+        ids=lambda path: path.stem,
+    )
+    def test_words_of_a_picture_stay_in_it(self, browser: webdriver.Chrome, picture: Path) -> None:
         look(browser, 420, reduced_motion="reduce")
-        browser.get((DOCS / "_static" / "deals.svg").as_uri())
+        browser.get(picture.as_uri())
 
         out = browser.execute_script(
             "const frame = document.querySelector('.paper').getBBox();"
