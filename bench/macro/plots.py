@@ -23,6 +23,7 @@ mpl.rcParams |= {
 import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
 
 OUR, OTHER, BARE = "#c2410c", "#64748b", "#cbd5e1"
+CUT = 12
 LINES = ("#0369a1", "#15803d", "#7c3aed", "#b45309", "#be185d", "#0f766e", "#4d7c0f", "#475569")
 
 
@@ -44,13 +45,20 @@ def save(figure: Any, path: Path) -> str:
 
 
 def bars(tables: list[Table], path: Path, *, title: str) -> str:
-    """Draw horizontal bars, a panel for each table, with whiskers from the best round to the worst."""
+    """Draw horizontal bars, two panels a line, with whiskers from the best round to the worst.
+
+    A bar is cut at CUT times the shortest one: its number stands beside it.
+    """
     most = max(len(table.rows) for table in tables)
+    across, down = min(2, len(tables)), (len(tables) + 1) // 2
     figure, panels = plt.subplots(
-        1, len(tables), figsize=(5.2 * len(tables), 0.32 * most + 1.2), squeeze=False
+        down, across, figsize=(5.2 * across, (0.3 * most + 1.1) * down), squeeze=False
     )
-    for panel, table in zip(panels[0], tables, strict=True):
+    for panel in panels.flat[len(tables) :]:
+        panel.set_axis_off()
+    for panel, table in zip(panels.flat, tables, strict=False):
         rows = table.rows[::-1]
+        longest = min(max(row.high for row in rows), CUT * min(row.main for row in rows)) or 1.0
         colors = [
             OUR if row.server in OURS else BARE if row.server.startswith("floor") else OTHER
             for row in rows
@@ -67,8 +75,13 @@ def bars(tables: list[Table], path: Path, *, title: str) -> str:
         )
         for at, row in enumerate(rows):
             panel.annotate(
-                f" {row.main:.3g}", (row.high, at), va="center", fontsize=8, color="#334155"
+                f" {row.main:,.0f}" if row.main >= 100 else f" {row.main:.3g}",
+                (min(row.high, longest), at),
+                va="center",
+                fontsize=8,
+                color="#334155",
             )
+        panel.set_xlim(0, longest * 1.02)
         panel.set_title(table.title, fontsize=10)
         panel.set_xlabel(table.unit, fontsize=9)
         panel.tick_params(labelsize=8)

@@ -6,7 +6,7 @@ import tree
 from client import Connection, allow_open_files
 from scenario import Figures, Scenario, Server, load
 
-COUNTS = (100, 1000, 5000, 9000)
+COUNTS = (100, 1000, 9000)
 
 
 def measure(server: Server, seconds: float) -> Figures:

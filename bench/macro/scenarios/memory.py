@@ -1,12 +1,12 @@
 """How much memory do the workers take?"""
 
 import tree
-from scenario import Figures, Scenario, Server, closed
+from scenario import LAST, Figures, Scenario, Server, closed
 
 
 def measure(server: Server, seconds: float) -> Figures:
-    """Warm it, and weigh it."""
-    closed()(server, 0.3)
+    """Warm it on new connections, which all workers get, and weigh it."""
+    closed(request=LAST, fresh=True)(server, 0.3)
     return {"mib": tree.memory_bytes(server.pid, "Pss") / 2**20}
 
 
