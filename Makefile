@@ -66,6 +66,12 @@ docs: build $(VENV)/docs  ## write what of docs/ follows from the code, then the
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -q -n -E -a -W --keep-going docs build/site
 
+check-links: $(VENV)/docs  ## whether the links of every page to other sites lead somewhere (needs the Internet)
+	rm -rf build/links
+	$(BIN)/python -m sphinx -Q -b linkcheck -C -D extensions=myst_parser -D root_doc=README \
+		-D include_patterns='*.md,.github/**.md,bench/*.md,docs/*.md,examples/**.md,ext/**.md,tests/*.md' \
+		-D linkcheck_ignore='https?://(127|localhost).*' . build/links || { cat build/links/output.txt; exit 1; }
+
 bench: build $(VENV)/bench  ## the whole report, bench/report/index.html: other servers beside us, in about an hour
 	$(BIN)/python bench/macro/harness.py
 
