@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rig import Rig
@@ -86,14 +86,19 @@ def made_by() -> str:
 
 def instructions(core: Path = CORE) -> Counts:
     """Instructions of the codec for each request, by callgrind."""
+    return made_by(), by_callgrind("codec", CODEC, core)
+
+
+def by_callgrind(program: str, kinds: Sequence[str], core: Path = CORE) -> dict[str, float]:
+    """Instructions of each of a program's *kinds*, which has them in this order, ROUNDS times each."""
     _needs("valgrind")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         units = [str(core / f"{name}.c") for name in (*UNITS, "buffer", "balance", "frame")]
-        _build(folder / "codec", *FLAGS, f"-I{core}", str(HERE / "codec.c"), *units)
+        _build(folder / program, *FLAGS, f"-I{core}", str(HERE / f"{program}.c"), *units)
         out = [f"--callgrind-out-file={folder}/out", "--dump-before=next_kind"]
         done = subprocess.run(
-            ["valgrind", "-q", "--tool=callgrind", *out, str(folder / "codec")],
+            ["valgrind", "-q", "--tool=callgrind", *out, str(folder / program)],
             env=os.environ | {"GLIBC_TUNABLES": BASELINE},
             capture_output=True,
             text=True,
@@ -101,10 +106,10 @@ def instructions(core: Path = CORE) -> Counts:
         if done.returncode:
             raise Missing(f"valgrind does not run it: {done.stderr.strip()[-200:]}")
         found = {}
-        for number, kind in enumerate(CODEC):  # what lies between two kinds has dumps of its own
+        for number, kind in enumerate(kinds):  # what lies between two kinds has dumps of its own
             text = (folder / f"out.{2 * number + 2}").read_text()
             found[kind] = int(re.findall(r"^totals: (\d+)", text, re.MULTILINE)[0]) / ROUNDS
-    return made_by(), found
+    return found
 
 
 def syscalls() -> Counts:

@@ -48,6 +48,13 @@ def totals(ask: Callable[[Rig, int], None], *, count: int) -> tuple[int, int]:
     return master, worker
 
 
+def each(ask: Callable[[Rig, int], None]) -> tuple[float, float]:
+    """Return the instructions of one request, in the master and in its worker."""
+    few, many = totals(ask, count=FEW), totals(ask, count=MANY)
+    master, worker = ((b - a) / (MANY - FEW) for a, b in zip(few, many, strict=True))
+    return master, worker
+
+
 def main() -> None:
     """Print both kinds of request."""
     parser = argparse.ArgumentParser(
@@ -58,8 +65,7 @@ def main() -> None:
         parser.error("needs valgrind")
     print(f"{'instructions a request':24}{'master':>9}{'worker':>9}")
     for label, ask in (("kept connection", ask_kept), ("connection per request", ask_new)):
-        few, many = totals(ask, count=FEW), totals(ask, count=MANY)
-        master, worker = ((b - a) / (MANY - FEW) for a, b in zip(few, many, strict=True))
+        master, worker = each(ask)
         print(f"{label:24}{master:9.0f}{worker:9.0f}", flush=True)
 
 

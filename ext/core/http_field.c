@@ -70,7 +70,7 @@ const char *ff_http_field_spelling(enum ff_http_field_name name)
 }
 
 /* Setting bit 5 folds the case of letters. All else that it makes equal to an octet of these names
- * is a control octet, and no token has those. */
+ * is a control octet, and `name` has none. */
 static inline bool differs_8(const uint8_t *text, const char *lower)
 {
     uint64_t a, b;
@@ -79,9 +79,19 @@ static inline bool differs_8(const uint8_t *text, const char *lower)
     return (a | 0x2020202020202020u) != b;
 }
 
+static inline bool differs_4(const uint8_t *text, const char *lower)
+{
+    uint32_t a, b;
+    memcpy(&a, text, 4);
+    memcpy(&b, lower, 4);
+    return (a | 0x20202020u) != b;
+}
+
 static inline bool is_name(const uint8_t *text, size_t n, const char *lower)
 {
     if (n < 8) {
+        if (n >= 4)
+            return !differs_4(text, lower) && !differs_4(text + n - 4, lower + n - 4);
         while (n > 0 && (text[n - 1] | 0x20) == lower[n - 1])
             n--;
         return n == 0;
@@ -217,19 +227,22 @@ static int obey_expect(const uint8_t *p, size_t n, struct ff_http_request *out)
     return FF_HTTP_DONE;
 }
 
-static int obey_host(const uint8_t *p, const uint8_t *end, struct ff_http_slice value,
-                     struct ff_http_facts *facts, struct ff_http_request *out)
+static inline int obey_host(const uint8_t *buf, const struct ff_http_field *field,
+                            struct ff_http_facts *facts, struct ff_http_request *out)
 {
+    const uint8_t *p = buf + field->value.at, *end = p + field->value.len;
     if (facts->has_host || !ff_http_is_host(p, end))
         return 400;
     facts->has_host = true;
     if (!facts->host_is_in_target)
-        out->host = value;
+        out->host = field->value;
     return FF_HTTP_DONE;
 }
 
-int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
-                       struct ff_http_facts *facts, struct ff_http_request *out)
+static __attribute__((noinline)) int obey_other(const uint8_t *buf,
+                                                const struct ff_http_field *field,
+                                                struct ff_http_facts *facts,
+                                                struct ff_http_request *out)
 {
     const uint8_t *p = buf + field->value.at, *end = p + field->value.len;
     switch (field->known) {
@@ -245,8 +258,6 @@ int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
         return FF_HTTP_DONE;
     case FF_FIELD_EXPECT:
         return obey_expect(p, field->value.len, out);
-    case FF_FIELD_HOST:
-        return obey_host(p, end, field->value, facts, out);
     case FF_FIELD_TRANSFER_ENCODING:
         return obey_codings(p, end, out);
     case FF_FIELD_X_FORWARDED_FOR:
@@ -258,4 +269,12 @@ int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
     default:
         return FF_HTTP_DONE;
     }
+}
+
+/* Every request has a Host. */
+int ff_http_field_obey(const uint8_t *buf, const struct ff_http_field *field,
+                       struct ff_http_facts *facts, struct ff_http_request *out)
+{
+    bool is_host = field->known == FF_FIELD_HOST;
+    return is_host ? obey_host(buf, field, facts, out) : obey_other(buf, field, facts, out);
 }

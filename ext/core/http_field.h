@@ -8,7 +8,8 @@
 
 #include "http_request.h"
 
-/* The known field called `name` in any case (it must be a token), or FF_FIELD_OTHER. */
+/* The known field called `name` in any case, or FF_FIELD_OTHER. `name` may have any octets but
+ * control octets; one that is found is a token. */
 enum ff_http_field_name ff_http_field_find(const uint8_t *name, size_t n);
 
 /* Is `text` the word `lower` (of lower-case letters, digits and "-"), in any case? */

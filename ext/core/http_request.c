@@ -29,23 +29,24 @@ static inline struct ff_http_slice slice(const uint8_t *buf, const uint8_t *from
     return (struct ff_http_slice){.at = (uint16_t)(from - buf), .len = (uint16_t)(to - from)};
 }
 
+static inline bool begins(const struct line *line, const char *text, size_t n)
+{
+    return (size_t)(line->end - line->p) >= n && memcmp(line->p, text, n) == 0;
+}
+
 static inline int read_crlf(struct line *line)
 {
     const uint8_t *p = line->p;
-    if (p == line->end)
-        return line->ran_out;
-    if (*p != '\r')
-        return 400;
-    if (p + 1 == line->end)
-        return line->ran_out;
-    if (p[1] != '\n')
-        return 400;
-    line->p = p + CRLF_LEN;
-    return FF_HTTP_DONE;
+    if (begins(line, "\r\n", CRLF_LEN)) {
+        line->p = p + CRLF_LEN;
+        return FF_HTTP_DONE;
+    }
+    bool is_cut = p == line->end || (*p == '\r' && p + 1 == line->end);
+    return is_cut ? line->ran_out : 400;
 }
 
 /* "HTTP/" DIGIT "." DIGIT, where 0 stands for a digit */
-static int read_version(struct line *line, struct ff_http_request *out)
+static int read_any_version(struct line *line, struct ff_http_request *out)
 {
     static const char form[] = "HTTP/0.0";
     const uint8_t *version = line->p;
@@ -63,44 +64,78 @@ static int read_version(struct line *line, struct ff_http_request *out)
     return version[5] == '1' ? FF_HTTP_DONE : 505;
 }
 
-static int read_request_line(const uint8_t *buf, struct line *line, struct ff_http_request *out)
+static int read_version(struct line *line, struct ff_http_request *out)
+{
+    static const char usual[] = "HTTP/1.1\r\n";
+    if (!begins(line, usual, sizeof usual - 1))
+        return read_any_version(line, out);
+    line->p += sizeof usual - 1;
+    out->minor = 1;
+    return FF_HTTP_DONE;
+}
+
+static inline int read_method(const uint8_t *buf, struct line *line, struct ff_http_request *out)
 {
     const uint8_t *method = line->p;
-    line->p = ff_http_scan(method, line->end, FF_OCTET_TOKEN);
-    if (line->p == line->end) /* RFC 9112 3: longer than any that is implemented */
-        return line->ran_out == FF_HTTP_MORE ? FF_HTTP_MORE : 501;
-    if (line->p == method || *line->p != ' ')
-        return 400;
-    out->method = slice(buf, method, line->p++);
-    int r = ff_http_target_read(buf, &line->p, line->end, out);
+    if (begins(line, "GET ", 4)) {
+        line->p += 3;
+    } else {
+        line->p = ff_http_scan(method, line->end, FF_OCTET_TOKEN);
+        if (line->p == line->end) /* RFC 9112 3: longer than any that is implemented */
+            return line->ran_out == FF_HTTP_MORE ? FF_HTTP_MORE : 501;
+        if (line->p == method || *line->p != ' ')
+            return 400;
+    }
+    out->method = slice(buf, method, line->p);
+    return FF_HTTP_DONE;
+}
+
+static int read_request_line(const uint8_t *buf, struct line *line, struct ff_http_request *out)
+{
+    int r = read_method(buf, line, out);
+    if (r != FF_HTTP_DONE)
+        return r;
+    const uint8_t *target = line->p + 1; /* a copy, so that *line stays in registers */
+    r = ff_http_target_read(buf, &target, line->end, out);
     if (r != FF_HTTP_DONE)
         return r == FF_HTTP_MORE ? line->ran_out : r;
-    line->p++;
+    line->p = target + 1;
     return read_version(line, out);
 }
 
-static inline int read_field(const uint8_t *buf, struct line *line, struct ff_http_field *field)
+/* A name that is known is a token, and needs no look at each octet. */
+static inline int read_name(const uint8_t *buf, struct line *line, struct ff_http_field *field)
 {
-    const uint8_t *name = line->p, *colon = name;
+    const uint8_t *name = line->p, *colon = ff_http_scan_name(name, line->end);
     unsigned classes = 0;
-    for (; colon < line->end && ff_http_is_octet(*colon, FF_OCTET_TOKEN); colon++)
-        classes |= ff_http_octet[*colon];
+    field->known = (uint8_t)ff_http_field_find(name, (size_t)(colon - name));
+    if (field->known == FF_FIELD_OTHER)
+        for (colon = name; colon < line->end && ff_http_is_octet(*colon, FF_OCTET_TOKEN); colon++)
+            classes |= ff_http_octet[*colon];
     if (colon == line->end)
         return line->ran_out;
     if (colon == name || *colon != ':')
         return 400;
-    const uint8_t *value = ff_http_skip_space(colon + 1, line->end);
+    field->name = slice(buf, name, colon);
+    field->underscore = (classes & FF_OCTET_UNDERSCORE) != 0;
+    line->p = colon + 1;
+    return FF_HTTP_DONE;
+}
+
+static inline int read_field(const uint8_t *buf, struct line *line, struct ff_http_field *field)
+{
+    int r = read_name(buf, line, field);
+    if (r != FF_HTTP_DONE)
+        return r;
+    const uint8_t *value = ff_http_skip_space(line->p, line->end);
     bool ascii = true;
     line->p = ff_http_scan_value(value, line->end, &ascii);
     const uint8_t *value_end = ff_http_trim_space(value, line->p);
-    int r = read_crlf(line);
+    r = read_crlf(line);
     if (r != FF_HTTP_DONE)
         return r;
-    field->name = slice(buf, name, colon);
     field->value = slice(buf, value, value_end);
-    field->known = (uint8_t)ff_http_field_find(name, (size_t)(colon - name));
     field->ascii = ascii;
-    field->underscore = (classes & FF_OCTET_UNDERSCORE) != 0;
     return FF_HTTP_DONE;
 }
 
@@ -126,7 +161,7 @@ static int read_fields(const uint8_t *buf, const uint8_t *p, const uint8_t *end,
     uint32_t most = limits->fields < FF_HTTP_FIELDS_MAX ? limits->fields : FF_HTTP_FIELDS_MAX;
     out->keep_alive = out->minor > 0;
     for (;;) {
-        struct line line = open_line(p, end, limits->field, 431);
+        struct line line = {.p = p, .end = end, .ran_out = FF_HTTP_MORE};
         if (p == end)
             return FF_HTTP_MORE;
         if (*p == '\r') {
@@ -136,6 +171,7 @@ static int read_fields(const uint8_t *buf, const uint8_t *p, const uint8_t *end,
         if (out->fields == most)
             return 431;
         struct ff_http_field *field = &out->field[out->fields];
+        line = open_line(p, end, limits->field, 431);
         int r = read_field(buf, &line, field);
         if (r == FF_HTTP_DONE && field->underscore && limits->refuse_underscores)
             return 400;

@@ -77,6 +77,13 @@ static inline const uint8_t *ff_http_skip_space(const uint8_t *p, const uint8_t 
     return p;
 }
 
+static inline const uint8_t *ff_http_skip_digits(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (uint8_t)(*p - '0') <= 9)
+        p++;
+    return p;
+}
+
 static inline const uint8_t *ff_http_trim_space(const uint8_t *p, const uint8_t *end)
 {
     while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
@@ -116,8 +123,8 @@ static inline const uint8_t *ff_http_scan_value(const uint8_t *p, const uint8_t 
         __m128i control = _mm_andnot_si128(ff_http_equal(v, '\t'), ff_http_at_most(v, 0x1f));
         unsigned stop = ff_http_mask(_mm_or_si128(control, ff_http_equal(v, 0x7f)));
         if (stop) {
-            unsigned before = (stop & (0u - stop)) - 1;
-            *ascii = *ascii && (high | (ff_http_mask(v) & before)) == 0;
+            unsigned up_to_it = stop ^ (stop - 1);
+            *ascii = *ascii && (high | (ff_http_mask(v) & up_to_it)) == 0;
             return p + __builtin_ctz(stop);
         }
         high |= ff_http_mask(v);
@@ -148,8 +155,8 @@ static inline const uint8_t *ff_http_scan_path(const uint8_t *p, const uint8_t *
         unsigned stop = ff_http_mask_outside_target(v) | ff_http_mask(ff_http_equal(v, '?'));
         unsigned here = ff_http_mask(ff_http_equal(v, '%'));
         if (stop) {
-            unsigned before = (stop & (0u - stop)) - 1;
-            *encoded = *encoded || (percent | (here & before)) != 0;
+            unsigned up_to_it = stop ^ (stop - 1);
+            *encoded = *encoded || (percent | (here & up_to_it)) != 0;
             return p + __builtin_ctz(stop);
         }
         percent |= here;
@@ -172,6 +179,53 @@ static inline const uint8_t *ff_http_scan_query(const uint8_t *p, const uint8_t 
     }
 #endif
     return ff_http_scan(p, end, FF_OCTET_TARGET);
+}
+
+#if FF_SCAN_SSE2
+/* Of FF_OCTET_HOST what nearly all hosts consist of: letters, digits, "-" and ".". */
+static inline unsigned ff_http_mask_outside_plain_host(__m128i v)
+{
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    __m128i other = ff_http_at_most(_mm_sub_epi8(v, _mm_set1_epi8('-')), '9' - '-');
+    __m128i plain = _mm_or_si128(ff_http_at_most(letter, 'z' - 'a'),
+                                 _mm_andnot_si128(ff_http_equal(v, '/'), other));
+    return ff_http_mask(plain) ^ 0xffff;
+}
+#endif
+
+/* FF_OCTET_HOST. */
+static inline const uint8_t *ff_http_scan_host(const uint8_t *p, const uint8_t *end)
+{
+#if FF_SCAN_SSE2
+    unsigned stop = 0;
+    for (; stop == 0 && end - p >= 16; p += stop ? __builtin_ctz(stop) : 16)
+        stop = ff_http_mask_outside_plain_host(ff_http_load(p));
+    if (stop == 0 && end - p >= 8) { /* the first 8 and the last 8, which may overlap */
+        __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)p);
+        __m128i last = _mm_loadl_epi64((const __m128i *)(const void *)(end - 8));
+        stop = ff_http_mask_outside_plain_host(_mm_unpacklo_epi64(first, last));
+        if (stop == 0)
+            return end;
+        p = stop & 0xff ? p + __builtin_ctz(stop) : end - (16 - __builtin_ctz(stop));
+    }
+#endif
+    return ff_http_scan(p, end, FF_OCTET_HOST);
+}
+
+/* The first ":" or octet up to " " from `p` on, or `end`: the end of a name, if it is one. */
+static inline const uint8_t *ff_http_scan_name(const uint8_t *p, const uint8_t *end)
+{
+#if FF_SCAN_SSE2
+    for (; end - p >= 16; p += 16) {
+        __m128i v = ff_http_load(p);
+        unsigned stop = ff_http_mask(_mm_or_si128(ff_http_at_most(v, ' '), ff_http_equal(v, ':')));
+        if (stop)
+            return p + __builtin_ctz(stop);
+    }
+#endif
+    while (p < end && *p > ' ' && *p != ':')
+        p++;
+    return p;
 }
 
 #endif

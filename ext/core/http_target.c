@@ -37,7 +37,7 @@ static int read_ipv6(const uint8_t **p, const uint8_t *end)
 static int read_name(const uint8_t **p, const uint8_t *end)
 {
     for (;;) {
-        *p = ff_http_scan(*p, end, FF_OCTET_HOST);
+        *p = ff_http_scan_host(*p, end);
         if (*p == end || **p != '%')
             return FF_HTTP_DONE;
         for (int digit = 1; digit <= 2; digit++) {
@@ -66,44 +66,46 @@ static int read_authority(const uint8_t **p, const uint8_t *end, struct authorit
     out->host_len = (size_t)(*p - host);
     if (*p == end || **p != ':')
         return FF_HTTP_DONE;
-    const uint8_t *port = ++*p;
-    while (*p < end && **p >= '0' && **p <= '9')
-        ++*p;
+    const uint8_t *port = *p + 1;
+    *p = ff_http_skip_digits(port, end);
     out->port_len = (size_t)(*p - port);
     return FF_HTTP_DONE;
 }
 
-bool ff_http_is_host(const uint8_t *p, const uint8_t *end)
+bool ff_http_is_any_host(const uint8_t *p, const uint8_t *end)
 {
     struct authority authority;
     return read_authority(&p, end, &authority) == FF_HTTP_DONE && p == end;
 }
 
-static int end_target(const uint8_t *p, const uint8_t *end)
+static inline int end_target(const uint8_t *p, const uint8_t *end)
 {
     if (p == end)
         return FF_HTTP_MORE;
     return *p == ' ' ? FF_HTTP_DONE : 400;
 }
 
-static int read_query(const uint8_t *buf, const uint8_t **p, const uint8_t *end,
-                      struct ff_http_request *out)
+/* [ "?" query ] at `at`, and the end; `*p` is where it is. */
+static inline int read_query(const uint8_t *buf, const uint8_t *at, const uint8_t **p,
+                             const uint8_t *end, struct ff_http_request *out)
 {
-    if (*p < end && **p == '?') {
-        const uint8_t *query = *p + 1;
-        *p = ff_http_scan_query(query, end);
-        out->query = slice(buf, query, *p);
+    if (at < end && *at == '?') {
+        const uint8_t *query = at + 1;
+        at = ff_http_scan_query(query, end);
+        out->query = slice(buf, query, at);
     }
-    return end_target(*p, end);
+    *p = at;
+    return end_target(at, end);
 }
 
-static int read_path(const uint8_t *buf, const uint8_t **p, const uint8_t *end,
-                     struct ff_http_request *out)
+static inline int read_path(const uint8_t *buf, const uint8_t **p, const uint8_t *end,
+                            struct ff_http_request *out)
 {
-    const uint8_t *path = *p;
-    *p = ff_http_scan_path(path, end, &out->path_encoded);
-    out->path = slice(buf, path, *p);
-    return read_query(buf, p, end, out);
+    bool encoded = false;
+    const uint8_t *path = *p, *behind = ff_http_scan_path(path, end, &encoded);
+    out->path_encoded = encoded;
+    out->path = slice(buf, path, behind);
+    return read_query(buf, behind, p, end, out);
 }
 
 /* CONNECT host:port */
@@ -157,7 +159,7 @@ static int read_absolute_form(const uint8_t *buf, const uint8_t **p, const uint8
     if (**p == '/')
         return read_path(buf, p, end, out);
     out->path = slice(buf, host - 1, host); /* no path means "/": borrow the last one of "://" */
-    return read_query(buf, p, end, out);
+    return read_query(buf, *p, p, end, out);
 }
 
 static bool is_method(const uint8_t *buf, const struct ff_http_request *req, const char *method)
@@ -166,13 +168,13 @@ static bool is_method(const uint8_t *buf, const struct ff_http_request *req, con
            memcmp(buf + req->method.at, method, req->method.len) == 0;
 }
 
-static int read_form(const uint8_t *buf, const uint8_t **p, const uint8_t *end,
-                     struct ff_http_request *out)
+/* Apart, so that the usual form need not save registers for it. */
+static __attribute__((noinline)) int read_other_form(const uint8_t *buf, const uint8_t **p,
+                                                     const uint8_t *end,
+                                                     struct ff_http_request *out)
 {
     if (out->is_connect)
         return read_authority_form(buf, p, end, out);
-    if (**p == '/')
-        return read_path(buf, p, end, out);
     if (**p != '*')
         return read_absolute_form(buf, p, end, out);
     if (!is_method(buf, out, "OPTIONS"))
@@ -189,7 +191,8 @@ int ff_http_target_read(const uint8_t *buf, const uint8_t **p, const uint8_t *en
         return FF_HTTP_MORE;
     out->is_head = is_method(buf, out, "HEAD");
     out->is_connect = is_method(buf, out, "CONNECT");
-    int r = read_form(buf, p, end, out);
+    bool is_origin_form = *target == '/' && !out->is_connect;
+    int r = is_origin_form ? read_path(buf, p, end, out) : read_other_form(buf, p, end, out);
     out->target = slice(buf, target, *p);
     return r;
 }

@@ -317,7 +317,8 @@ TEST(field_names_are_tokens_directly_before_the_colon)
              T("X y: z"), T(" X: y"), T("\tX: y"), T(" "), T("X(: y"), T("X\x80: y"), T("X\0: y"),
              T("X\x7f: y"), T("\xef\xbb\xbfX: y"), T("X\x0b: y"), T("\"X\": y"), T("X/Y: z"),
              T("X@Y: z"), T("X[0]: y"), T("X: y\r\n folded"), T("X: y\r\n\tfolded"),
-             T("Transfer-Encoding : chunked"));
+             T("Transfer-Encoding : chunked"), T("Content\rLength: 5"), T("Content-Length\x1f: 5"),
+             T("Hos\x14: a"), T("Content-Length\x80: 5"));
     GIVES(400, GET " X: y\r\n" HOST END);
     GIVES(FF_HTTP_DONE, GET HOST "!#$%&'*+-.^_`|~09azAZ: y\r\n" END);
 }

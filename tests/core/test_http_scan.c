@@ -62,6 +62,8 @@ TEST(each_scan_stops_at_the_first_octet_that_is_not_of_its_class)
             CHECK(encoded == (c == '%'));
             CHECK(ff_http_scan_query(p, edge) ==
                   (classes_of((int)c) & FF_OCTET_TARGET ? edge : stop));
+            CHECK(ff_http_scan_host(p, edge) == (classes_of((int)c) & FF_OCTET_HOST ? edge : stop));
+            CHECK(ff_http_scan_name(p, edge) == (c > ' ' && c != ':' ? edge : stop));
         }
     }
 }
@@ -79,6 +81,19 @@ TEST(what_lies_behind_the_stop_says_nothing_about_the_run)
     }
 }
 
+TEST(a_host_of_any_length_is_scanned_to_its_end_and_no_further)
+{
+    for (size_t n = 0; n <= RUN; n++) {
+        for (size_t at = 0; at < n; at++) {
+            uint8_t *p = run_of('a', n);
+            p[at] = '+'; /* it may be there, but is rare */
+            CHECK(ff_http_scan_host(p, edge) == edge);
+            memset(p + at, ':', n - at);
+            CHECK(ff_http_scan_host(p, edge) == p + at);
+        }
+    }
+}
+
 TEST(scans_of_nothing_stop_at_once)
 {
     uint8_t *p = run_of('a', 0);
@@ -86,4 +101,6 @@ TEST(scans_of_nothing_stop_at_once)
     CHECK(ff_http_scan_value(p, edge, &ascii) == edge && ascii);
     CHECK(ff_http_scan_path(p, edge, &encoded) == edge && !encoded);
     CHECK(ff_http_scan_query(p, edge) == edge);
+    CHECK(ff_http_scan_host(p, edge) == edge);
+    CHECK(ff_http_scan_name(p, edge) == edge);
 }
