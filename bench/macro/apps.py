@@ -186,7 +186,7 @@ async def stream_asgi(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def chat_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     """Say again what comes by WebSocket; hello to all else."""
-    if scope["type"] == "http":
+    if scope["type"] != "websocket":  # also the lifespan, which a server may wait for
         await hello_asgi(scope, receive, send)
         return
     await receive()
