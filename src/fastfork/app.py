@@ -20,7 +20,7 @@ from fastfork.interface import (
     is_double_callable,
     may_be,
     single_callable,
-    takes_one,
+    takes_at_most,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def check(found: Any, *, name: str, interface: str = "auto") -> Handler:
     """Return *found* with its interface; raise AppNotFound saying why if it can't be served."""
     if not callable(found):
         kind = type(found).__name__
-        raise AppNotFound(f"{name!r} is not an application: a {kind} can't be called")
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise AppNotFound(f"{name!r} is not an application: {article} {kind} can't be called")
     if interface == "auto":
         interface = _told_apart(found, name=name)
     elif not may_be(found, interface):
@@ -58,14 +59,18 @@ def check(found: Any, *, name: str, interface: str = "auto") -> Handler:
             f"{name!r} is not {CALLED[interface]}: it looks like {_looks(found)}; leave out"
             f" --interface {interface}"
         )
-    if interface == "asgi" and (is_double_callable(found) or takes_one(found)):
+    if interface == "asgi" and (is_double_callable(found) or takes_at_most(found) == 1):
         found = single_callable(found)
     return Handler(found, interface)
 
 
 def _told_apart(found: Any, *, name: str) -> str:
     kinds = candidates(found)
-    if kinds == ("wsgi",) and takes_one(found):
+    if kinds == ("wsgi",) and takes_at_most(found) == 0:
+        raise AppNotFound(
+            f"{name!r} takes no arguments, so it is no application; if it makes one, call it: '{name}()'"
+        )
+    if kinds == ("wsgi",) and takes_at_most(found) == 1:
         raise AppNotFound(
             f"{name!r} takes one argument, and no application of WSGI or ASGI 3 does; if it is one of ASGI 2,"
             f" say so with --interface asgi; if it makes an application, call it: '{name}(...)'"

@@ -88,14 +88,14 @@ def is_double_callable(found: Any) -> bool:
     return getattr(found, "_asgi_double_callable", None) is True
 
 
-def takes_one(found: Any) -> bool:
-    """Whether the callable *found* takes one argument and no second, as far as its code shows that."""
+def takes_at_most(found: Any) -> int | None:
+    """Return how many arguments the callable *found* takes by position; None: any, or its code shows nothing."""
     called = _called(found)
     code = getattr(getattr(called, "__func__", called), "__code__", None)
     if code is None or code.co_flags & _CO_VARARGS:
-        return False
+        return None
     is_bound = getattr(called, "__self__", None) is not None
-    return bool(code.co_argcount - is_bound == 1)
+    return int(code.co_argcount) - is_bound
 
 
 def single_callable(found: Callable[..., Any]) -> Callable[..., Any]:

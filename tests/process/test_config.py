@@ -100,6 +100,14 @@ def test_show_tells_every_value_and_where_it_came_from(tmp_path: Path) -> None:
     assert found["keep_alive"] == (75.0, "default")
 
 
+def test_show_needs_no_application(tmp_path: Path) -> None:
+    shown = config("show", "--json", "--threads", "2", cwd=tmp_path)
+
+    found = json.loads(shown.stdout)
+    assert found["app"] == {"value": None, "origin": "default"}
+    assert found["threads"]["value"] == 2
+
+
 def test_check_imports_the_application() -> None:
     good, missing = config("check", "process:app"), config("check", "process:nothing")
 

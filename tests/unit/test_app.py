@@ -165,6 +165,16 @@ def test_object_that_cannot_be_called_is_refused(write: Write) -> None:
     assert refusal("shop_m:app") == "'shop_m:app' is not an application: a dict can't be called"
 
 
+def test_factory_that_nobody_calls_is_refused(write: Write) -> None:
+    write("shop_z.py", "def create_app(): return lambda e, s: []\nnumber = 1")
+
+    assert refusal("shop_z:create_app") == (
+        "'shop_z:create_app' takes no arguments, so it is no application; if it makes one, call it:"
+        " 'shop_z:create_app()'"
+    )
+    assert refusal("shop_z:number").endswith("an int can't be called")
+
+
 @pytest.mark.parametrize("expression", ["make(name)", "make(", "make(*[1])", "make()()", "1+(2)"])
 def test_factory_call_that_is_not_literal_is_refused(write: Write, expression: str) -> None:
     write("shop_n.py", "def make(*args): return lambda e, s: None")

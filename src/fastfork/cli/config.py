@@ -63,8 +63,9 @@ def _tell(fd: int, given: dict[str, Any]) -> None:
 
 
 def _show(*, as_json: bool, **given: Any) -> None:
-    settings, origins = gather(given).config
+    settings, origins = gather(given, needs_app=False).config
     rows = {row.name: getattr(settings, row.name) for row in table()}
+    rows["app"] = settings.app or None
     rows["bus"] = without_password(settings.bus)
     if as_json:
         shown = {

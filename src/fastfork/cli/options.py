@@ -36,7 +36,9 @@ class Gathered(NamedTuple):
     """Of a gunicorn.conf.py."""
 
 
-def gather(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Gathered:
+def gather(
+    given: Mapping[str, Any], environ: Mapping[str, str] = os.environ, *, needs_app: bool = True
+) -> Gathered:
     """Return what file, environment and command line say together. Raises ConfigError."""
     legacy = _gunicorn_args(environ.get(GUNICORN_ARGS, ""))
     path = given.get("config") or legacy.get("config")
@@ -48,7 +50,8 @@ def gather(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) ->
             of_arguments(_settings_of(legacy), origin=GUNICORN_ARGS),
             of_environment(environ),
             of_arguments(_settings_of(given), origin="command line"),
-        ]
+        ],
+        needs_app=needs_app,
     )
     return Gathered(config, notes, file.hooks if file else {})
 

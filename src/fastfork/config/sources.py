@@ -34,13 +34,16 @@ class Config(NamedTuple):
     """Where each value that is no default came from."""
 
 
-def combine(sources: Sequence[Mapping[str, Found]]) -> Config:
-    """Return the checked settings; a later source goes before an earlier one. Raises ConfigError."""
+def combine(sources: Sequence[Mapping[str, Found]], *, needs_app: bool = True) -> Config:
+    """Return the checked settings; a later source goes before an earlier one. Raises ConfigError.
+
+    An application that nobody names is an error, or the empty name if none is needed.
+    """
     found: dict[str, Found] = {}
     for source in sources:
         found.update(source)
     values = {row.name: _checked(row, found[row.name]) for row in table() if row.name in found}
-    if "app" not in values:
+    if values.setdefault("app", "") == "" and needs_app:
         raise ConfigError(
             "no application given; name it as in: fastfork serve mysite.wsgi:application"
         )
