@@ -89,7 +89,7 @@ def is_double_callable(found: Any) -> bool:
 
 
 def takes_at_most(found: Any) -> int | None:
-    """Return how many arguments the callable *found* takes by position; None: any, or its code shows nothing."""
+    """Return how many arguments *found* takes by position at most; None: any, or its code does not say."""
     called = _called(found)
     code = getattr(getattr(called, "__func__", called), "__code__", None)
     if code is None or code.co_flags & _CO_VARARGS:

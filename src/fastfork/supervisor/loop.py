@@ -407,9 +407,10 @@ class Master:
             self._drain(why)
 
     def _drain(self, why: str) -> None:
-        self._log.info(f"{why}: draining for up to {self._settings.graceful_timeout:g} s")
         self._stop_listening(drain_backlog=True)
         self._dispatcher.close_lane_channels()
+        # Said when it is so: what is answered after this line says that its connection closes.
+        self._log.info(f"{why}: draining for up to {self._settings.graceful_timeout:g} s")
         for _, worker in self._staff.everyone():
             if not worker.is_ready:
                 # It sits at no lane yet, so it doesn't see the channel close.
