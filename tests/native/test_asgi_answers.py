@@ -82,6 +82,7 @@ def test_stream_ends_with_its_client(server: Server, connect: Connect) -> None:
     assert "application failed" not in server.log[so_far:]
 
 
+@pytest.mark.weighs
 def test_slow_client_makes_the_application_wait_in_bounded_memory(
     server: Server, connect: Connect
 ) -> None:

@@ -253,6 +253,7 @@ def end_in_each_way(server: Server) -> int:
     return len(wires)
 
 
+@pytest.mark.weighs
 def test_nothing_is_left_of_two_hundred_that_ended_in_each_way(serve: Serve) -> None:
     server = serve(APP)
     (worker,) = server.workers
