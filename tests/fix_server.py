@@ -62,7 +62,9 @@ class Server:
 
     def wait_for_start(self) -> None:
         """Wait until it listens; fail, with what it said, if it ends instead."""
-        wait_until(lambda: "Listening at: " in self.log or self.process.poll() is not None)
+        wait_until(
+            lambda: "Listening at: " in self.log or self.process.poll() is not None, within=50
+        )  # a framework's imports, with ASan
         found = re.search(r"Listening at: (?:http://)?(\S+)", self.log)
         assert found, f"it did not start:\n{self.log}"
         self.url = found[1]

@@ -133,6 +133,7 @@ FORM: Cases = {
         "must", "9112 2.2", b"GET / HTTP/1.1\r\n \r\nHost: a\r\n\r\n", Refused()
     ),
     "field-nul-in-value": bad(b"X-A: b\0c", level="must", rule="9110 5.5"),
+    "field-cr-in-name": bad(b"Content\rLength: 5", level="must", rule="9112 2.2"),
     "field-cr-in-value": bad(b"X-A: b\rc", level="must", rule="9110 5.5"),
     "field-lf-in-value": bad(b"X-A: b\nc", level="must", rule="9110 5.5"),
     "field-cr-at-end": bad(b"X-A: b\r", level="must", rule="9112 2.2"),
