@@ -10,8 +10,8 @@ import heapq
 import random
 from collections import deque
 
-OVERDUE, WINDOW, WINDOW_MAX, LOOK = 2e-3, 1e-3, 64, 5e-5
-"""Seconds: an overdue request; what a lane may hold, at most so many; until a full master hears of room."""
+OVERDUE, SHORT, WINDOW, WINDOW_MAX, LOOK = 2e-3, 4e-3, 1e-3, 64, 5e-5
+"""Seconds: an overdue and a short request; what a lane may hold, so many at most; until a master looks."""
 
 HANDOFF = 8e-6
 """Seconds of a master's core for a connection; the report measures it (scenario handoff)."""
@@ -79,6 +79,7 @@ class Master:
     def __init__(self, jobs: list[Job], ready: list[float], workers: int) -> None:
         mean = sum(takes for _, takes in jobs) / len(jobs)
         self.window = max(1, min(WINDOW_MAX, int(WINDOW / mean)))
+        self.rooms = (self.window, 2) if mean < SHORT else (self.window,)
         self.jobs, self.workers, self.cursor = jobs, workers, 0
         self.waiting, self.waits = deque[int](), [0.0] * len(jobs)
         self.lanes, self.began = [deque[int]() for _ in range(workers)], [0.0] * workers
@@ -110,8 +111,8 @@ class Master:
             heapq.heappush(self.events, (now + LOOK, -1, -1))
 
     def deal(self, now: float) -> bool:
-        """Give the first one away; without credit, behind a request that is not overdue."""
-        for most in (self.window, 2):
+        """Give the first one away; without credit, behind a short request that is not overdue."""
+        for most in self.rooms:
             for lane in (
                 turn % self.workers for turn in range(self.cursor, self.cursor + self.workers)
             ):

@@ -18,7 +18,8 @@ uint32_t ff_balance_credit(const struct ff_balance_lane *lane)
 
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane)
 {
-    return lane->is_able && !lane->is_overdue && !lane->at_once && lane->queued == 0 ? 1 : 0;
+    bool is_soon = !lane->is_overdue && lane->service_us < FF_SPARE_US;
+    return lane->is_able && is_soon && !lane->at_once && lane->queued == 0 ? 1 : 0;
 }
 
 int ff_balance_pick(const uint32_t *room, const uint32_t *owed, size_t lanes, size_t cursor)

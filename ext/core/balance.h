@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000, FF_OWED_MAX = 512 };
+enum { FF_WINDOW_MAX = 64, FF_WINDOW_US = 1000, FF_SPARE_US = 4000, FF_OWED_MAX = 512 };
 
 /* What the master knows of a lane when it deals. */
 struct ff_balance_lane {
@@ -31,8 +31,10 @@ uint32_t ff_balance_window(uint32_t service_us);
  * runs many at once, as many as it has places. */
 uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
 
-/* Connections that it may get when no lane has credit: one behind a request that is not overdue.
- * Without it a new connection never gets in while kept-alive ones keep all lanes running. */
+/* Connections that it may get when no lane has credit: one behind a request that is not overdue, so
+ * that it does not idle until the master has heard of the answer. Where requests take FF_SPARE_US
+ * that is little; and what waits behind one of those is not served by another lane that ends first.
+ */
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
 
 /* Who gets the next connection, of those that have room. */

@@ -17,12 +17,14 @@ TEST(credit_and_spare_follow_what_a_lane_is_doing)
         uint32_t credit, spare;
     } table[] = {
         /* queued, running, service, able, overdue, at once */
-        {{0, 0, 5000, true, false, 0}, 1, 1}, /* idle and slow: one */
-        {{0, 1, 5000, true, false, 0}, 0, 1}, /* in a request: one behind it, if nobody is idle */
-        {{1, 1, 5000, true, false, 0}, 0, 0}, /* and no second */
-        {{0, 1, 5000, true, true, 0}, 0, 0},  /* it takes long already */
-        {{0, 0, 10, true, false, 0}, 64, 1},  /* idle and fast: many */
-        {{60, 1, 10, true, false, 0}, 3, 0},  /* what is left of the window */
+        {{0, 0, 1500, true, false, 0}, 1, 1}, /* idle and slow: one */
+        {{0, 1, 1500, true, false, 0}, 0, 1}, /* in a request: one behind it, if nobody is idle */
+        {{1, 1, 1500, true, false, 0}, 0, 0}, /* and no second */
+        {{0, 1, 1500, true, true, 0}, 0, 0},  /* it takes long already */
+        {{0, 1, 4000, true, false, 0}, 0, 0}, /* it will take long: others may end first */
+        {{0, 0, 4000, true, false, 0}, 1, 0},
+        {{0, 0, 10, true, false, 0}, 64, 1}, /* idle and fast: many */
+        {{60, 1, 10, true, false, 0}, 3, 0}, /* what is left of the window */
         {{64, 1, 10, true, false, 0}, 0, 0},
         {{0, 0, 10, false, false, 0}, 0, 0},     /* not ready */
         {{3, 90, 5000, true, false, 100}, 7, 0}, /* on a loop: its places */
