@@ -24,6 +24,14 @@ bool ff_dealer_is_stuck(const struct ff_dispatcher *d, size_t i)
            atomic_load(&d->page->lane[i].beats) == d->lane[i]->stuck_at_beat;
 }
 
+bool ff_dealer_has_other(const struct ff_dispatcher *d, size_t i)
+{
+    size_t k = 0;
+    while (k < d->lanes && (k == i || !d->lane[k]->is_ready || ff_dealer_is_stuck(d, k)))
+        k++;
+    return k < d->lanes;
+}
+
 static struct ff_balance_lane look(const struct ff_dispatcher *d, size_t i)
 {
     const struct ff_master_lane *lane = d->lane[i];

@@ -14,6 +14,9 @@ bool ff_dealer_is_overdue(const struct ff_dispatcher *d, size_t i);
 /* Has lane `i` left a deal unclaimed for longer than stuck_us, and not answered the ping since? */
 bool ff_dealer_is_stuck(const struct ff_dispatcher *d, size_t i);
 
+/* Is there a lane beside `i` that could serve what is taken back there: ready, and not stuck? */
+bool ff_dealer_has_other(const struct ff_dispatcher *d, size_t i);
+
 /* Connections that lane `i` may get now (ff_balance_credit). */
 uint32_t ff_dealer_credit(const struct ff_dispatcher *d, size_t i);
 

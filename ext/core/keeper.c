@@ -253,7 +253,8 @@ static int64_t time_out_ms(const struct ff_dispatcher *d, size_t i)
 }
 
 /* When to look at lane `i` again: soon while it holds something that could have to be taken back,
- * ever less often while there is nothing to be had. What it closes, it gives up without ringing. */
+ * seldom while nobody else could serve it, or nothing was to be had several times. What it closes,
+ * it gives up without ringing. */
 static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
 {
     uint32_t held = d->escrow.list[i].count, fruitless = d->lane[i]->fruitless;
@@ -263,7 +264,8 @@ static int64_t look_ms(const struct ff_dispatcher *d, size_t i)
         int64_t at = time_out_ms(d, i);
         return at < d->now_ms + COLLECT_MS ? at : d->now_ms + COLLECT_MS;
     }
-    return d->now_ms + (fruitless < 5 ? TICK_MS << fruitless : TICK_MAX_MS);
+    bool is_worth_it = fruitless < 5 && ff_dealer_has_other(d, i);
+    return d->now_ms + (is_worth_it ? TICK_MS << fruitless : TICK_MAX_MS);
 }
 
 int64_t ff_keeper_next(const struct ff_dispatcher *d)
@@ -415,7 +417,8 @@ void ff_keeper_clear(struct ff_dispatcher *d, uint16_t lane)
 static void look_after(struct ff_dispatcher *d, uint16_t i)
 {
     bool was_stuck = ff_dealer_is_stuck(d, i), stuck = is_stuck(d, i), is_emptied = false;
-    if (stuck || ff_dealer_is_overdue(d, i) || d->lane[i]->slot + 1 == d->kept_slot)
+    bool is_relief = ff_dealer_is_overdue(d, i) && ff_dealer_has_other(d, i);
+    if (stuck || is_relief || d->lane[i]->slot + 1 == d->kept_slot)
         is_emptied = relieve_lane(d, i);
     else
         d->lane[i]->fruitless = 0;

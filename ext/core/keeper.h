@@ -43,9 +43,9 @@ bool ff_keeper_make_room(struct ff_dispatcher *d);
 void ff_keeper_expire(struct ff_dispatcher *d);
 
 /* Takes back what lanes hold and can't serve now: lanes that are inside one request for too long,
- * or that leave a deal unclaimed (a stopped process, a blocked loop). Needs nothing from the
- * worker. At most FF_RELIEF_MAX connections of a lane at a time, so that one pass of the master
- * stays short. */
+ * while another could serve that, or that leave a deal unclaimed (a stopped process, a blocked
+ * loop). Needs nothing from the worker. At most FF_RELIEF_MAX connections of a lane at a time, so
+ * that one pass of the master stays short. */
 void ff_keeper_relieve(struct ff_dispatcher *d);
 
 /* Takes back all that `lane` holds and does not run; its channel is empty then. */

@@ -29,6 +29,15 @@ static void close_all(const int *client, int n)
         close(client[i]);
 }
 
+/* A second lane, that could serve if it had room. */
+static void open_full(struct stage *s)
+{
+    if (ff_dispatcher_lease(s->d, 1) != 1)
+        abort();
+    atomic_store(&s->d->page->lane[1].running, FF_WINDOW_MAX);
+    ff_dispatcher_ready(s->d, 1);
+}
+
 TEST(idle_connections_of_a_busy_lane_are_served_by_another)
 {
     struct stage *s = stage_open(64, 2);
@@ -44,6 +53,28 @@ TEST(idle_connections_of_a_busy_lane_are_served_by_another)
     }
     CHECK(s->d->stats.taken >= 4);
     close_all(client, 10);
+    stage_close(s);
+}
+
+TEST(a_busy_lane_keeps_what_it_has_while_no_other_could_serve_it)
+{
+    struct stage *s = stage_open(64, 1);
+    int client[4];
+    open_idle(s, client, 4);
+    stage_send(client[0], GET("/hold"));
+    stage_run(s);
+    s->d->busy_us = 1;
+    stage_run(s);
+    CHECK(s->d->stats.taken == 0 && s->d->escrow.list[0].count == 4);
+    CHECK(ff_keeper_next(s->d) > s->d->now_ms + 50); /* and nothing ticks for it */
+    CHECK(ff_dispatcher_lease(s->d, 1) == 1);        /* a worker that has not loaded yet */
+    stage_run(s);
+    CHECK(s->d->stats.taken == 0);
+    stage_sit(s, 1);
+    stage_send(client[1], GET("/moved"));
+    CHECK(strstr(stage_read(s, client[1]), "1 /moved"));
+    CHECK(s->d->stats.taken == 3);
+    close_all(client, 4);
     stage_close(s);
 }
 
@@ -187,6 +218,7 @@ TEST(a_pass_takes_back_a_bounded_number)
     int client[N];
     open_idle(s, client, N);
     CHECK(s->d->escrow.list[0].count > FF_RELIEF_MAX);
+    open_full(s);
     atomic_store(&s->lane[0]->line->busy_since_us, 1);
     s->d->busy_us = 1;
     ff_dispatcher_tick(s->d);
@@ -308,6 +340,7 @@ TEST(half_a_request_is_not_taken_back_for_ever)
 {
     struct stage *s = stage_open(8, 1);
     int holder, client = open_half(s, &holder, "GET /slow HTTP/1.1\r\nHost: x\r\n");
+    open_full(s);
     int ready[FF_POLLER_BATCH];
     uint64_t taken = 0;
     for (int i = 0; i < 20; i++) {
