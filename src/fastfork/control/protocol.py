@@ -46,7 +46,23 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def encode(message: Request | Reply) -> bytes:
     """Return *message* as a line."""
-    return msgspec.json.encode(message) + b"\n"
+    return json_of(message) + b"\n"
+
+
+def json_of(found: object) -> bytes:
+    """Return *found* as JSON; what of a path is no UTF-8 is told as "?", since JSON can't hold it."""
+    try:
+        return msgspec.json.encode(found)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_readable(msgspec.to_builtins(found)))
+
+
+def _readable(found: Any) -> Any:
+    if isinstance(found, str):
+        return found.encode(errors="replace").decode()
+    if isinstance(found, dict):
+        return {_readable(name): _readable(value) for name, value in found.items()}
+    return [*map(_readable, found)] if isinstance(found, list | tuple) else found
 
 
 def decode(line: bytes, kind: type[T]) -> T:

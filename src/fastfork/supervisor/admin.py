@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fastfork._native.dispatcher import HISTOGRAM_ENDS
+from fastfork.control.protocol import json_of
 from fastfork.control.web import Page, WebServer
 from fastfork.errors import ConfigError
 from fastfork.supervisor.binds import parse_bind
@@ -86,4 +85,4 @@ class Admin:
         )
 
     def _status(self) -> Page:
-        return Page(msgspec.json.encode(self._census.look()), "application/json")
+        return Page(json_of(self._census.look()), "application/json")

@@ -21,6 +21,12 @@ def test_reply_says_only_what_there_is_to_say() -> None:
     assert encode(Reply(False, error="no")) == b'{"ok":false,"error":"no"}\n'
 
 
+def test_path_that_is_no_utf_8_is_told_as_far_as_it_is() -> None:
+    reply = Reply(True, {"listeners": ("unix:caf\udce9.sock",), "requests": 3})
+
+    assert encode(reply) == b'{"ok":true,"result":{"listeners":["unix:caf?.sock"],"requests":3}}\n'
+
+
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"command": 3}', b"\xff\n"])
 def test_what_is_no_message_is_refused(line: bytes) -> None:
     with pytest.raises(ControlError, match="not a message of the control protocol"):
