@@ -19,9 +19,10 @@ static void describe(const struct sockaddr_storage *from, struct ff_peer *peer)
         peer->family = 4;
     } else if (from->ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)from;
-        memcpy(peer->address, &v6->sin6_addr, 16);
+        bool is_v4 = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+        memcpy(peer->address, v6->sin6_addr.s6_addr + (is_v4 ? 12 : 0), is_v4 ? 4 : 16);
         peer->port = ntohs(v6->sin6_port);
-        peer->family = 6;
+        peer->family = is_v4 ? 4 : 6;
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -113,6 +114,15 @@ def test_ipv6_is_served(start: Start) -> None:
     port = int(re.findall(r"Listening at: http://\[::1\]:(\d+)", server.log)[0])
     with socket.create_connection(("::1", port)) as sock:
         assert Wire(sock).send(get()).read_response().status == 200
+
+
+def test_a_client_by_ipv4_of_an_ipv6_listener_has_an_ipv4_address(start: Start) -> None:
+    server = start("environ:app", "-b", "[::]:0")
+
+    port = int(re.findall(r"Listening at: http://\[::\]:(\d+)", server.log)[0])
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        environ = json.loads(Wire(sock).send(get()).read_response().body)
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
 
 
 INHERIT = """

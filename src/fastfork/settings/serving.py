@@ -31,7 +31,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[str, ...],
         Meta(
             min_length=1,
-            description="address to listen on, repeatable: host:port, [v6]:port, unix:PATH, fd://N;"
+            description="address to listen on, repeatable: host:port, [v6]:port ([::]: IPv4, too), unix:PATH, fd://N;"
             " port 0 takes a free one",
             extra={
                 "flags": ("-b", "--bind"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from fastfork.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DEFAULT_PORT = 8000
 
@@ -51,6 +56,12 @@ class FdBind(msgspec.Struct, frozen=True):
 
 
 Bind = TcpBind | UnixBind | FdBind
+
+
+def has_ipv4_beside(bind: TcpBind, binds: Sequence[Bind]) -> bool:
+    """Say whether one of *binds* is for IPv4 on the port of *bind*, which then leaves IPv4 to it."""
+    others = (one for one in binds if isinstance(one, TcpBind) and one.port == bind.port)
+    return any(":" not in one.host for one in others)
 
 
 def parse_bind(text: str) -> Bind:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fastfork.errors import BindError
-from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind
+from fastfork.supervisor.binds import Bind, FdBind, TcpBind, UnixBind, has_ipv4_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def open_listeners(binds: Sequence[Bind], *, backlog: int, umask: int = 0) -> li
     listeners: list[Listener] = []
     try:
         for bind in binds:
-            listeners.append(_open(bind, backlog=backlog, umask=umask))  # noqa: PERF401 - the except needs them
+            listeners.append(_open(bind, binds, backlog=backlog, umask=umask))  # noqa: PERF401 - the except needs them
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -60,20 +60,24 @@ def open_listeners(binds: Sequence[Bind], *, backlog: int, umask: int = 0) -> li
     return listeners
 
 
-def _open(bind: Bind, *, backlog: int, umask: int) -> Listener:
+def _open(bind: Bind, binds: Sequence[Bind], *, backlog: int, umask: int) -> Listener:
     try:
         if isinstance(bind, UnixBind):
             return _open_unix(bind, backlog=backlog, umask=umask)
         if isinstance(bind, FdBind):
             return _adopt(bind, backlog=backlog)
-        return _open_tcp(bind, backlog=backlog)
+        with bound(bind, is_v6_only=has_ipv4_beside(bind, binds)) as sock:
+            return _listen(sock, backlog=backlog)
     except OSError as error:
         raise BindError(explain(bind, error)) from None
 
 
 @contextmanager
-def bound(bind: TcpBind) -> Iterator[socket.socket]:
-    """Give a socket that has the address, and takes no client from anybody. Raises OSError."""
+def bound(bind: TcpBind, *, is_v6_only: bool = False) -> Iterator[socket.socket]:
+    """Give a socket that has the address, and takes no client from anybody. Raises OSError.
+
+    [::] is for IPv4, too, unless *is_v6_only*, whatever the system's net.ipv6.bindv6only says.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(
         bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -81,14 +85,9 @@ def bound(bind: TcpBind) -> Iterator[socket.socket]:
         # Not SO_REUSEPORT: closing one of two listeners would lose half of the queue.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_v6_only)
         sock.bind(address)
         yield sock
-
-
-def _open_tcp(bind: TcpBind, *, backlog: int) -> Listener:
-    with bound(bind) as sock:
-        return _listen(sock, backlog=backlog)
 
 
 def _open_unix(bind: UnixBind, *, backlog: int, umask: int) -> Listener:

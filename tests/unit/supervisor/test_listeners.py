@@ -75,11 +75,26 @@ def test_listener_never_blocks_and_no_other_program_inherits_it(
     assert not os.get_inheritable(listener.fd)
 
 
-def test_ipv6_listener_leaves_ipv4_to_others(listen: Listen) -> None:
+def test_ipv6_address_is_told_in_brackets(listen: Listen) -> None:
     (listener,) = listen("[::1]:0")
 
-    assert option(listener, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     assert listener.url.startswith("http://[::1]:")
+
+
+def test_any_ipv6_address_is_any_ipv4_address_too(listen: Listen) -> None:
+    (listener,) = listen("[::]:0")
+
+    assert not option(listener, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    socket.create_connection(("127.0.0.1", int(listener.server[1]))).close()
+
+
+def test_both_wildcards_of_a_port_share_it(listen: Listen) -> None:
+    port = free_port()
+
+    v6, v4 = listen(f"[::]:{port}", f"0.0.0.0:{port}")
+
+    assert option(v6, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    assert v4.url == f"http://0.0.0.0:{port}"
 
 
 def test_port_in_use_is_told_with_a_remedy(listen: Listen) -> None:
