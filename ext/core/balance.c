@@ -22,6 +22,11 @@ uint32_t ff_balance_spare(const struct ff_balance_lane *lane)
     return lane->is_able && is_soon && !lane->at_once && lane->queued == 0 ? 1 : 0;
 }
 
+bool ff_balance_is_crowded(uint32_t connections, uint32_t share)
+{
+    return share > 0 && connections > share + share / 8;
+}
+
 int ff_balance_pick(const uint32_t *room, const uint32_t *owed, size_t lanes, size_t cursor)
 {
     for (size_t i = 0; owed && i < lanes; i++)

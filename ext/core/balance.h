@@ -1,6 +1,6 @@
 /* balance: which lane gets the next connection. Pure functions of what is known about the lanes.
  *
- * Runs in:  dispatcher.
+ * Runs in:  dispatcher, lane.
  * Blocks:   never.
  * Owns:     nothing. */
 #ifndef FF_BALANCE_H
@@ -36,6 +36,10 @@ uint32_t ff_balance_credit(const struct ff_balance_lane *lane);
  * that is little; and what waits behind one of those is not served by another lane that ends first.
  */
 uint32_t ff_balance_spare(const struct ff_balance_lane *lane);
+
+/* Does a lane hold clearly more connections than its `share`, when all hold the same? 0: that does
+ * not matter. */
+bool ff_balance_is_crowded(uint32_t connections, uint32_t share);
 
 /* Who gets the next connection, of those that have room. */
 enum ff_policy {

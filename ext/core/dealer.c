@@ -106,6 +106,19 @@ static int choose_home(const struct ff_dispatcher *d, uint32_t id)
     return -1;
 }
 
+void ff_dealer_share_out(struct ff_dispatcher *d)
+{
+    uint32_t held = 0, lanes = 0, share = 0;
+    for (size_t i = 0; i < d->lanes; i++) {
+        held += d->escrow.list[i].count;
+        lanes += d->lane[i]->is_ready && !ff_dealer_is_stuck(d, i);
+    }
+    if (lanes > 1 && d->policy != FF_POLICY_IP_HASH) /* there each has its home */
+        share = (held + lanes - 1) / lanes;
+    if (share != atomic_load_explicit(&d->page->share, memory_order_relaxed))
+        atomic_store_explicit(&d->page->share, share, memory_order_relaxed);
+}
+
 /* ---- sending ---- */
 
 static void send_batch(struct ff_dispatcher *d, uint16_t i)

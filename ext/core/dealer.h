@@ -17,6 +17,10 @@ bool ff_dealer_is_stuck(const struct ff_dispatcher *d, size_t i);
 /* Is there a lane beside `i` that could serve what is taken back there: ready, and not stuck? */
 bool ff_dealer_has_other(const struct ff_dispatcher *d, size_t i);
 
+/* Tells the lanes how many connections each would hold if all held the same, so that one which has
+ * come to hold many more, and is behind with them, gives some back (ff_lane_is_crowded). */
+void ff_dealer_share_out(struct ff_dispatcher *d);
+
 /* Connections that lane `i` may get now (ff_balance_credit). */
 uint32_t ff_dealer_credit(const struct ff_dispatcher *d, size_t i);
 

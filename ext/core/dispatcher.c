@@ -381,6 +381,7 @@ int ff_dispatcher_wait(struct ff_dispatcher *d, int timeout_ms, int *ready)
         ff_keeper_expire(d);
         ff_keeper_relieve(d);
         deal(d);
+        ff_dealer_share_out(d);
         if (find_timed_out(d) || d->is_short || found > 0 || ff_hub_has_mail(d->hub) ||
             d->now_ms >= until_ms)
             return found;

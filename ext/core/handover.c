@@ -9,7 +9,7 @@
 
 /* Raised when something that is shared, handed on or said between processes changes its meaning,
  * but no size below. */
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 uint32_t ff_dispatcher_layout(void)
 {

@@ -1,5 +1,6 @@
 #include "lane.h"
 
+#include "balance.h"
 #include "clock.h"
 #include "duplex.h"
 #include "tenure.h"
@@ -251,9 +252,21 @@ static uint64_t requests(const struct ff_lane *lane)
     return atomic_load_explicit(&lane->line->requests, memory_order_relaxed);
 }
 
+static bool is_any_at_hand(const struct ff_lane *lane)
+{
+    return lane->next_deal < lane->deals || lane->next_event < lane->events;
+}
+
 static bool is_any_left(struct ff_lane *lane)
 {
-    return lane->next_deal < lane->deals || lane->next_event < lane->events || accept_rest(lane);
+    return is_any_at_hand(lane) || accept_rest(lane);
+}
+
+bool ff_lane_is_crowded(const struct ff_lane *lane)
+{
+    uint32_t share = atomic_load_explicit(&lane->config.seat.page->share, memory_order_relaxed);
+    uint32_t held = atomic_load_explicit(&lane->line->connections, memory_order_relaxed);
+    return ff_balance_is_crowded(held, share) && is_any_at_hand(lane);
 }
 
 enum ff_lane_found ff_lane_next(struct ff_lane *lane, struct ff_conn **out)

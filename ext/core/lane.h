@@ -104,6 +104,10 @@ void ff_lane_go(struct ff_lane *lane);
  * connection is settled. */
 void ff_lane_count(struct ff_lane *lane, struct ff_conn *c);
 
+/* Is it behind with its connections, and holds clearly more than its share of them? Others have
+ * time for some. */
+bool ff_lane_is_crowded(const struct ff_lane *lane);
+
 /* Makes the master look once more at what the lanes did: connections were given back to it, and it
  * must watch them. A system call only if it has looked since the last time. */
 void ff_lane_ring(struct ff_lane *lane);

@@ -79,6 +79,8 @@ struct ff_page {
     _Atomic uint32_t is_ending; /* the server stops: every answer says that it is the last one */
     /* the master sleeps until a lane has room: ring the bell */
     _Alignas(64) _Atomic uint32_t all_full;
+    _Atomic uint32_t
+        share; /* connections of a lane when all hold the same; 0: it does not matter */
     /* how often it woke up and looked at what the lanes did, from 1: a ring before it has looked
      * again is a ring too many */
     _Atomic uint64_t looks;

@@ -243,12 +243,14 @@ static void set_deadline(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     c->is_moved = false;
 }
 
-/* Is a connection that was answered the master's again at once? When its client seldom speaks, or
- * we leave. While all lanes are full, what is hot must not overtake what waits in the master;
- * unless requests are so short that going there and back would cost more than the waiting. */
+/* Is a connection that was answered the master's again at once? When its client seldom speaks,
+ * we leave, or others have time for it. While all lanes are full, what is hot must not overtake
+ * what waits in the master; unless requests are so short that going there and back would cost more
+ * than the waiting. */
 static bool goes_back(const struct ff_lane *lane, const struct ff_conn *c)
 {
-    if (lane->mode == FF_LANE_LEAVING || ff_tenure_line(lane, c)->is_rare)
+    if (lane->mode == FF_LANE_LEAVING || ff_tenure_line(lane, c)->is_rare ||
+        ff_lane_is_crowded(lane))
         return true;
     return atomic_load_explicit(&lane->config.seat.page->all_full, memory_order_relaxed) &&
            atomic_load_explicit(&lane->line->service_us, memory_order_relaxed) >= SLOW_US;

@@ -36,6 +36,16 @@ TEST(credit_and_spare_follow_what_a_lane_is_doing)
     }
 }
 
+TEST(a_lane_is_crowded_with_clearly_more_than_its_share)
+{
+    static const uint32_t table[][3] = {/* connections, share, is it? */
+                                        {1000, 0, false}, {1, 1, false},     {2, 1, true},
+                                        {4, 4, false},    {5, 4, true},      {9, 8, false},
+                                        {10, 8, true},    {112, 100, false}, {113, 100, true}};
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+        CHECK(ff_balance_is_crowded(table[i][0], table[i][1]) == table[i][2]);
+}
+
 static int deal(const uint32_t *room, uint32_t *owed, size_t lanes, size_t *cursor)
 {
     int lane = ff_balance_pick(room, owed, lanes, *cursor);

@@ -56,6 +56,26 @@ TEST(idle_connections_of_a_busy_lane_are_served_by_another)
     stage_close(s);
 }
 
+TEST(hot_connections_spread_over_a_lane_that_came_later)
+{
+    struct stage *s = stage_open(64, 1);
+    int client[12];
+    open_idle(s, client, 12);
+    CHECK(ff_dispatcher_lease(s->d, 1) == 1);
+    stage_sit(s, 1);
+    for (int round = 0; round < 40 && s->d->escrow.list[1].count < 4; round++) {
+        for (int i = 0; i < 12; i++)
+            stage_send(client[i], GET("/"));
+        stage_run(s);
+        for (int i = 0; i < 12; i++)
+            CHECK(strstr(stage_read_now(client[i]), "200 OK"));
+    }
+    CHECK(s->d->escrow.list[0].count <= 8 && s->d->escrow.list[1].count >= 4);
+    CHECK(s->answered[1] > 0);
+    close_all(client, 12);
+    stage_close(s);
+}
+
 TEST(a_busy_lane_keeps_what_it_has_while_no_other_could_serve_it)
 {
     struct stage *s = stage_open(64, 1);
