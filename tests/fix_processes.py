@@ -43,10 +43,13 @@ def processes_of(session: int) -> list[int]:
 
 def children_of(pid: int) -> list[int]:
     """Return the children of a process; none when it has ended."""
-    try:
-        listing = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
+    listing, before = "", None
+    while listing != before:  # the kernel leaves one out when another ends meanwhile: proc(5)
+        before = listing
+        try:
+            listing = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except OSError:
+            return []
     return [int(child) for child in listing.split()]
 
 

@@ -36,7 +36,8 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The pids of the workers that run now."""
-        return [pid for pid in children_of(self.process.pid) if name_of(pid) != "ff-template"]
+        gone_or_none = ("", "ff-template")
+        return [pid for pid in children_of(self.process.pid) if name_of(pid) not in gone_or_none]
 
     @property
     def template(self) -> int | None:
