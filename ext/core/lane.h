@@ -20,6 +20,7 @@
 #include "proxy.h"
 #include "seat.h"
 #include "sharer.h"
+#include "works.h"
 
 struct ff_lane_config {
     enum ff_replay replay;
@@ -66,9 +67,7 @@ struct ff_lane {
     uint32_t received;     /* deals that came through the channel, beside line->sent */
     uint32_t busy;         /* connections that are not idle */
     struct ff_conn **conn; /* by id */
-    struct ff_work *spare;
-    uint32_t spares;
-    uint32_t blocks;       /* of our own, given to a work so far */
+    struct ff_works works;
     struct ff_conn *again; /* list of those that have something to tell without being asked */
     int spool_trouble; /* -errno of a file that a body should have waited in; until it is told */
     int file_trouble;  /* the same of one that an answer came from */

@@ -82,7 +82,7 @@ void ff_lane_detach(struct ff_lane *lane)
     ff_page_detach(lane->config.seat.page);
     if (lane->sharer)
         ff_page_detach(lane->sharer->home);
-    ff_blocks_detach(lane->config.seat.blocks, lane->blocks);
+    ff_blocks_detach(lane->config.seat.blocks, lane->works.blocks);
     ff_flusher_detach(lane->flusher);
     lane->mode = FF_LANE_DETACHED;
     lane->events = lane->next_event = 0;
@@ -114,12 +114,7 @@ void ff_lane_free(struct ff_lane *lane)
             ff_tenure_drop(lane, lane->conn[id]);
     while (lane->next_deal < lane->deals)
         ff_sock_close(lane->deal_fd[lane->next_deal++]);
-    for (struct ff_work *w = lane->spare, *next; w; w = next) {
-        next = w->next;
-        ff_buffer_close(&w->in);
-        ff_buffer_close(&w->out);
-        free(w);
-    }
+    ff_works_close(&lane->works);
     ff_sock_close(lane->wake[0]);
     ff_sock_close(lane->wake[1]);
     ff_sock_close(lane->poller);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { FF_LINGER_BYTES = 64 * 1024 };
-enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024, SLOW_US = 250 };
+enum { SLOW_US = 250 };
 
 /* ---- words and phases ---- */
 
@@ -23,25 +23,6 @@ static void set_state(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
     c->word = state == FF_HALF ? ff_word_half(c->word, ++c->turn) : ff_word_with(c->word, state);
     ff_crash_point();
     ff_word_set(ff_tenure_line(lane, c), c->word);
-}
-
-static void lend_work(struct ff_lane *lane, struct ff_conn *c)
-{
-    if (c->work)
-        return;
-    c->work = lane->spare;
-    if (c->work)
-        lane->spare = c->work->next, lane->spares--;
-    else
-        c->work = calloc(1, sizeof(*c->work));
-    if (!c->work)
-        return;
-    if (c->work->block == 0 && lane->blocks < FF_BLOCKS_OWN)
-        c->work->block = ++lane->blocks;
-    if (c->work->block > 0)
-        ff_buffer_borrow(&c->work->in,
-                         lane->config.seat.blocks + (size_t)(c->work->block - 1) * FF_BLOCK,
-                         FF_BLOCK);
 }
 
 /* Is the application to be called a second time for this, should we die? */
@@ -65,32 +46,6 @@ static void plan(const struct ff_lane *lane, const struct ff_conn *c)
 {
     uint32_t n = (uint32_t)ff_buffer_len(&c->work->out);
     ff_progress_plan(ff_tenure_line(lane, c), next_base(c), n, c->is_closing);
-}
-
-static void take_work_back(struct ff_lane *lane, struct ff_conn *c)
-{
-    struct ff_work *w = c->work;
-    c->work = NULL;
-    if (!w)
-        return;
-    ff_buffer_clear(&w->in);
-    ff_buffer_clear(&w->out);
-    ff_spool_close(&w->content);
-    ff_spool_close(&w->file);
-    w->body_at = w->body_len = 0;
-    if (w->in.cap > SPARE_BYTES_MAX)
-        ff_buffer_close(&w->in);
-    if (w->out.cap > SPARE_BYTES_MAX)
-        ff_buffer_close(&w->out);
-    if (lane->spares >= SPARES_MAX && w->block == 0) { /* one with a block is kept for its block */
-        ff_buffer_close(&w->in);
-        ff_buffer_close(&w->out);
-        free(w);
-        return;
-    }
-    w->next = lane->spare;
-    lane->spare = w;
-    lane->spares++;
 }
 
 int ff_tenure_watch(struct ff_lane *lane, struct ff_conn *c, uint8_t events)
@@ -119,7 +74,7 @@ void ff_tenure_unwatch(struct ff_lane *lane, struct ff_conn *c)
 static void forget(struct ff_lane *lane, struct ff_conn *c)
 {
     ff_deadlines_clear(&c->deadline);
-    take_work_back(lane, c);
+    ff_works_take_back(&lane->works, c);
     lane->conn[c->id] = NULL;
     lane->busy -= (uint32_t)!ff_tenure_is_idle(c);
     atomic_store_explicit(&lane->line->connections,
@@ -144,7 +99,7 @@ static void hand_over(struct ff_lane *lane, struct ff_conn *c, enum ff_state sta
 /* Nobody else has a copy to read to its end: does it here. */
 static void linger(struct ff_lane *lane, struct ff_conn *c)
 {
-    take_work_back(lane, c);
+    ff_works_take_back(&lane->works, c);
     c->phase = FF_PHASE_LINGER;
     set_state(lane, c, FF_LINGER);
     ff_deadlines_set(&lane->deadlines, &c->deadline, FF_WAIT_LINGER, lane->now_ms);
@@ -281,7 +236,7 @@ void ff_tenure_rest(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     if (c->phase == FF_PHASE_BODY)
         ff_pace_wait(&c->work->reading, &rule, ff_tenure_listened_us(lane), c->received);
     if (is_quiet)
-        take_work_back(lane, c);
+        ff_works_take_back(&lane->works, c);
     set_state(lane, c, is_quiet ? FF_IDLE : FF_HALF);
 }
 
@@ -322,7 +277,7 @@ void ff_tenure_settle(struct ff_lane *lane, struct ff_conn *c, uint8_t was)
     if (is_planned)
         plan(lane, c);
     while (ff_conn_has_output(c) && r >= 0)
-        r = ff_conn_send(c, NULL, 0);
+        r = ff_conn_send(c, NULL);
     if (r == -EAGAIN)
         leave_to_flusher(lane, c);
     else if (r < 0)
@@ -439,9 +394,11 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
 bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
 {
     bool had_work = c->work != NULL;
-    lend_work(lane, c);
+    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
     if (c->work && (!had_work || ff_conn_leaves_block(c)))
         ff_progress_lend(ff_tenure_line(lane, c), ff_conn_leaves_block(c) ? 0 : c->work->block);
+    if (c->phase == FF_PHASE_BODY && ff_conn_leaves_block(c))
+        ff_works_make_room(&lane->works, &c->work->in, ff_conn_lacks(c, &lane->config.limits));
     struct ff_conn_line *line = ff_tenure_line(lane, c);
     bool is_told = line->peer.family == 0; /* the kernel does not count for a unix socket */
     if (is_told)
@@ -462,7 +419,7 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
 
 bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c)
 {
-    lend_work(lane, c);
+    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
     if (!c->work || ff_buffer_own(&c->work->in) < 0) {
         ff_tenure_close(lane, c);
         return false;
@@ -477,7 +434,7 @@ bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c)
 
 bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n)
 {
-    lend_work(lane, c);
+    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
     if (!c->work || ff_buffer_append(&c->work->in, bytes, n) < 0) {
         ff_tenure_close(lane, c);
         return false;

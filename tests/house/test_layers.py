@@ -33,6 +33,7 @@ FLOORS = {
     "sharer": -1,
     # -2 the client
     "conn": -2,
+    "works": -2,
     # -3 trade
     "http_request": -3,
     "http_target": -3,
@@ -83,6 +84,7 @@ NEIGHBOURS = {
     "duplex": {"lane", "tenure"},
     "tenure": {"lane"},
     "exchange": {"lane", "tenure"},
+    "works": {"conn"},
     "cells": {"page"},
     "record": {"buffer"},
     "conntable": {"page"},
