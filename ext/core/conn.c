@@ -96,6 +96,13 @@ static enum {
                                                     : TO_APPLICATION;
 }
 
+size_t ff_conn_lacks(const struct ff_conn *c, const struct ff_conn_limits *limits)
+{
+    const struct ff_work *w = c->work;
+    bool waits = !w->request.chunked && way_of(w, limits) == TO_MEMORY;
+    return waits ? (size_t)w->framing.left + READ_SIZE : 0;
+}
+
 /* The head is whole: goes on with its body, until the application can run. */
 static int advance_body(struct ff_conn *c, const struct ff_conn_limits *limits, int *trouble)
 {
@@ -206,7 +213,7 @@ int ff_conn_continue(struct ff_conn *c)
 }
 
 /* Sends a part of the output, where some of it lies in a file. 0, or as ff_conn_send. */
-static ssize_t send_with_file(struct ff_conn *c)
+static int send_with_file(struct ff_conn *c)
 {
     struct ff_work *w = c->work;
     size_t first = w->file_after;
@@ -217,7 +224,7 @@ static ssize_t send_with_file(struct ff_conn *c)
         sent = errno == EINTR ? -EAGAIN : -errno;
     ff_crash_point();
     if (sent < 0)
-        return sent;
+        return (int)sent;
     w->is_begun = true;
     c->sent += (size_t)sent;
     if (first > 0) {
@@ -253,18 +260,33 @@ int ff_conn_spill(struct ff_conn *c, const struct ff_conn_limits *limits, const 
     return 0;
 }
 
-ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
+/* Takes `n` octets that went out from the front of `more`. */
+static void take(struct ff_conn_more *more, size_t n)
+{
+    for (int i = 0; i < 2 && n > 0; i++) {
+        struct iovec *piece = &more->piece[i];
+        size_t of_it = n < piece->iov_len ? n : piece->iov_len;
+        piece->iov_base = (char *)piece->iov_base + of_it;
+        piece->iov_len -= of_it;
+        n -= of_it;
+    }
+}
+
+int ff_conn_send(struct ff_conn *c, struct ff_conn_more *more)
 {
     struct ff_buffer *out = &c->work->out;
     if (ff_spool_len(&c->work->file) > 0)
         return send_with_file(c);
     size_t queued = ff_buffer_len(out);
-    struct iovec parts[2] = {{ff_buffer_head(out), queued}, {(void *)more, n}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n > 0 ? 2 : 1};
     /* before a close the octets wait for the FIN: one packet instead of two */
     int flags = MSG_NOSIGNAL | (c->is_closing ? MSG_MORE : 0);
-    ssize_t sent =
-        n > 0 ? sendmsg(c->fd, &message, flags) : send(c->fd, parts[0].iov_base, queued, flags);
+    ssize_t sent;
+    if (more && ff_conn_is_more(more)) {
+        struct iovec parts[] = {{ff_buffer_head(out), queued}, more->piece[0], more->piece[1]};
+        sent = sendmsg(c->fd, &(struct msghdr){.msg_iov = parts, .msg_iovlen = 3}, flags);
+    } else {
+        sent = send(c->fd, ff_buffer_head(out), queued, flags);
+    }
     ff_crash_point();
     if (sent < 0)
         return errno == EINTR ? -EAGAIN : -errno;
@@ -272,7 +294,9 @@ ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n)
     c->sent += (size_t)sent;
     size_t of_out = (size_t)sent < queued ? (size_t)sent : queued;
     ff_buffer_consume(out, of_out);
-    return sent - (ssize_t)of_out;
+    if (more)
+        take(more, (size_t)sent - of_out);
+    return 0;
 }
 
 uint64_t ff_conn_taken(const struct ff_conn *c)

@@ -16,7 +16,9 @@
 #include "pace.h"
 #include "spool.h"
 
+#include <string.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* What a connection needs only while it has something to do: an idle one lends it back to its
  * lane. */
@@ -112,6 +114,10 @@ static inline void ff_conn_begin(struct ff_conn *c)
 /* Will the next read go to memory that nobody sees after our death? */
 bool ff_conn_leaves_block(const struct ff_conn *c);
 
+/* Room that the body which comes in will take, if it waits in memory and says how long it is: for
+ * the rest of it, and a read behind that. Otherwise 0. */
+size_t ff_conn_lacks(const struct ff_conn *c, const struct ff_conn_limits *limits);
+
 /* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's
  * end; -EAGAIN, -ENOMEM, or another -errno of a broken connection. */
 ssize_t ff_conn_receive(struct ff_conn *c);
@@ -145,10 +151,27 @@ static inline bool ff_conn_has_output(const struct ff_conn *c)
     return ff_buffer_len(&c->work->out) > 0 || ff_spool_len(&c->work->file) > 0;
 }
 
-/* Sends what waits, or the next part of it, and `n` octets more directly behind it, in one call.
- * Octets of the latter that went out; -EAGAIN when nothing did, -EIO when the file is shorter than
- * it was, or -errno of a broken connection. */
-ssize_t ff_conn_send(struct ff_conn *c, const void *more, size_t n);
+/* Two pieces of octets where they are: those of a body, and what its framing puts behind them. */
+struct ff_conn_more {
+    struct iovec piece[2];
+};
+
+/* An open part of the response's body, and what closes it. */
+static inline struct ff_conn_more ff_conn_part(const struct ff_conn *c, const void *data, size_t n)
+{
+    const char *end = ff_http_response_part_end(&c->work->response);
+    return (struct ff_conn_more){{{(void *)data, n}, {(void *)end, strlen(end)}}};
+}
+
+static inline bool ff_conn_is_more(const struct ff_conn_more *more)
+{
+    return more->piece[0].iov_len + more->piece[1].iov_len > 0;
+}
+
+/* Sends what waits, or the next part of it, and `more` (NULL: nothing) directly behind it, in one
+ * call. 0, and what went out is taken from `more`; -EAGAIN when nothing did, -EIO when the file is
+ * shorter than it was, or -errno of a broken connection. */
+int ff_conn_send(struct ff_conn *c, struct ff_conn_more *more);
 
 /* Moves what waits in memory to the file, and `n` octets of `more`, as long as the file is no
  * larger than it may be. 0; or -errno and nothing changed (-EFBIG, -EBUSY: there is the

@@ -156,28 +156,33 @@ static void take_input(struct ff_lane *lane, struct ff_conn *c)
 
 /* ---- output ---- */
 
-int ff_duplex_push(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n)
+/* Sends the output and `more` behind it; keeps what the socket does not take. */
+static int push(struct ff_lane *lane, struct ff_conn *c, struct ff_conn_more more)
 {
     struct ff_work *w = c->work;
-    const char *at = data;
     bool is_waiting = c->watched & FF_POLL_OUT; /* the socket is full */
     if (w->trouble)
         return w->trouble;
     ff_progress_send(ff_tenure_line(lane, c));
-    while (!is_waiting && ff_buffer_len(&w->out) + n > 0) {
-        ssize_t sent = ff_conn_send(c, at, n);
+    while (!is_waiting && (ff_buffer_len(&w->out) > 0 || ff_conn_is_more(&more))) {
+        int sent = ff_conn_send(c, &more);
         if (sent < 0 && sent != -EAGAIN)
-            return w->trouble = (int)sent;
+            return w->trouble = sent;
         is_waiting = sent < 0;
-        if (sent > 0)
-            at += sent, n -= (size_t)sent;
     }
-    int r = n > 0 ? ff_buffer_append(&w->out, at, n) : 0;
+    int r = 0;
+    for (int i = 0; i < 2 && r == 0; i++)
+        r = ff_buffer_append(&w->out, more.piece[i].iov_base, more.piece[i].iov_len);
     if (r == 0 && is_waiting && !(c->watched & FF_POLL_OUT)) {
         begin_to_wait(lane, c, true);
         look_out(lane, c);
     }
     return r < 0 ? r : w->trouble;
+}
+
+int ff_duplex_push(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n)
+{
+    return push(lane, c, (struct ff_conn_more){{{(void *)data, n}}});
 }
 
 int ff_duplex_write(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n,
@@ -189,15 +194,16 @@ int ff_duplex_write(struct ff_lane *lane, struct ff_conn *c, const void *data, s
     if (w->trouble)
         return w->trouble;
     int64_t allowed = n > 0 ? ff_http_response_begin_part(response, n) : 0;
+    struct ff_conn_more more = {0};
     int r = allowed < 0 ? (int)allowed : 0;
-    if (r == 0 && allowed > 0 && (is_small || allowed <= GATHER_MAX))
+    if (allowed > GATHER_MAX) {
+        more = ff_conn_part(c, data, (size_t)allowed);
+    } else if (allowed > 0) {
         r = ff_buffer_append(&w->out, data, (size_t)allowed);
-    else if (r == 0 && allowed > 0)
-        r = ff_duplex_push(lane, c, data, (size_t)allowed);
-    if (r == 0 && allowed > 0)
-        r = ff_http_response_end_part(response);
+        r = r < 0 ? r : ff_http_response_end_part(response);
+    }
     if (r == 0 && !is_small)
-        r = ff_duplex_push(lane, c, NULL, 0);
+        r = push(lane, c, more);
     bool is_cut = (size_t)allowed < n && response->framing == FF_FRAMING_LENGTH;
     return r < 0 ? r : is_cut ? -EMSGSIZE : 0;
 }
@@ -216,11 +222,11 @@ int ff_duplex_want_room(struct ff_lane *lane, struct ff_conn *c)
 static void give_output(struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_buffer *out = &c->work->out;
-    ssize_t sent = 0;
-    while (has_output(c) && sent >= 0)
-        sent = ff_conn_send(c, NULL, 0);
-    if (sent < 0 && sent != -EAGAIN)
-        fail(lane, c, (int)sent);
+    int r = 0;
+    while (has_output(c) && r == 0)
+        r = ff_conn_send(c, NULL);
+    if (r < 0 && r != -EAGAIN)
+        fail(lane, c, r);
     else if (has_output(c) && !keeps_up(lane, c, true))
         fail(lane, c, -ETIMEDOUT);
     else if (c->work->wants & FF_NEWS_ROOM && ff_buffer_len(out) <= FF_DUPLEX_LOW)

@@ -115,33 +115,43 @@ void ff_exchange_forbid_replay(struct ff_lane *lane, struct ff_conn *c)
     ff_progress_forbid(ff_tenure_line(lane, c));
 }
 
-/* Lets `n` octets of `data`, which the socket does not take, wait for the client. False if we have
- * to: there are too many for memory, and no file may or can take them. */
-static bool keep(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n, int *r)
+/* Lets a piece that the socket does not take wait for the client. False if we have to: it is too
+ * much for memory, and no file may or can take it. */
+static bool keep_piece(struct ff_lane *lane, struct ff_conn *c, const struct iovec *piece, int *r)
 {
     struct ff_work *w = c->work;
+    size_t n = piece->iov_len;
     bool has_file = ff_spool_len(&w->file) > 0; /* then the order of the octets is the file's */
     if ((n == 0 || !has_file) && ff_buffer_len(&w->out) + n <= FF_EXCHANGE_PENDING_MAX) {
-        *r = n > 0 ? ff_buffer_append(&w->out, data, n) : 0;
+        *r = n > 0 ? ff_buffer_append(&w->out, piece->iov_base, n) : 0;
         return true;
     }
-    return w->may_spill && ff_conn_spill(c, &lane->config.limits, data, n) == 0;
+    return w->may_spill && ff_conn_spill(c, &lane->config.limits, piece->iov_base, n) == 0;
 }
 
-/* Sends the output and `n` octets of `data` behind it. Returns when what is left can wait. */
-static int push(struct ff_lane *lane, struct ff_conn *c, const char *data, size_t n)
+static bool keep(struct ff_lane *lane, struct ff_conn *c, struct ff_conn_more *more, int *r)
+{
+    for (int i = 0; i < 2 && *r == 0; i++) {
+        if (!keep_piece(lane, c, &more->piece[i], r))
+            return false;
+        more->piece[i].iov_len = 0;
+    }
+    return true;
+}
+
+/* Sends the output and `more` behind it. Returns when what is left can wait. */
+static int push(struct ff_lane *lane, struct ff_conn *c, struct ff_conn_more more)
 {
     int r = 0;
     ff_progress_send(ff_tenure_line(lane, c));
-    while (ff_conn_has_output(c) || n > 0) {
-        ssize_t sent = ff_conn_send(c, data, n);
-        if (sent >= 0) {
-            data += sent, n -= (size_t)sent;
+    while (ff_conn_has_output(c) || ff_conn_is_more(&more)) {
+        r = ff_conn_send(c, &more);
+        if (r == 0)
             continue;
-        }
-        if (sent != -EAGAIN)
-            return (int)sent;
-        if (keep(lane, c, data, n, &r))
+        if (r != -EAGAIN)
+            return r;
+        r = 0;
+        if (keep(lane, c, &more, &r))
             return r;
         r = await(lane, c, true);
         if (r < 0 && r != -EINTR)
@@ -158,7 +168,7 @@ void ff_exchange_let_spill(struct ff_conn *c)
 int ff_exchange_flush(struct ff_lane *lane, struct ff_conn *c)
 {
     tell_progress(lane);
-    return push(lane, c, NULL, 0);
+    return push(lane, c, (struct ff_conn_more){0});
 }
 
 int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data, size_t n)
@@ -169,10 +179,13 @@ int ff_exchange_write(struct ff_lane *lane, struct ff_conn *c, const void *data,
         return allowed < 0                                       ? (int)allowed
                : n > 0 && response->framing == FF_FRAMING_LENGTH ? -EMSGSIZE
                                                                  : 0;
-    int r = allowed <= COPY_MAX ? ff_buffer_append(&c->work->out, data, (size_t)allowed)
-                                : push(lane, c, data, (size_t)allowed);
-    if (r == 0)
-        r = ff_http_response_end_part(response);
+    int r;
+    if (allowed <= COPY_MAX) {
+        r = ff_buffer_append(&c->work->out, data, (size_t)allowed);
+        r = r < 0 ? r : ff_http_response_end_part(response);
+    } else {
+        r = push(lane, c, ff_conn_part(c, data, (size_t)allowed));
+    }
     if (r == 0 && ff_buffer_len(&c->work->out) > GATHER_MAX)
         r = ff_exchange_flush(lane, c);
     return r < 0 ? r : (size_t)allowed < n ? -EMSGSIZE : 0;
@@ -192,7 +205,7 @@ int ff_exchange_send_file(struct ff_lane *lane, struct ff_conn *c, int file, int
     }
     ff_progress_send(ff_tenure_line(lane, c));
     while (r == 0 && ff_spool_len(&w->file) > 0) {
-        r = (int)ff_conn_send(c, NULL, 0);
+        r = ff_conn_send(c, NULL);
         if (r != -EAGAIN)
             continue;
         r = 0;

@@ -60,16 +60,16 @@ static bool keeps_up(const struct ff_flusher *f, struct ff_conn *c)
 
 static void flush(struct ff_flusher *f, struct ff_conn *c)
 {
-    ssize_t r = keeps_up(f, c) ? 0 : -ETIMEDOUT;
+    int r = keeps_up(f, c) ? 0 : -ETIMEDOUT;
     bool is_closing = c->is_closing;
     c->is_closing = false; /* the lane may be busy: the last octets don't wait for its FIN */
     for (int i = 0; i < TURNS && r >= 0 && ff_conn_has_output(c); i++)
-        r = ff_conn_send(c, NULL, 0);
+        r = ff_conn_send(c, NULL);
     c->is_closing = is_closing;
     if (r == -EAGAIN || (r >= 0 && ff_conn_has_output(c)))
         rest(f, c);
     else
-        give_back(f, c, r < 0 ? (int)r : 0);
+        give_back(f, c, r < 0 ? r : 0);
 }
 
 /* Takes over what was given. False when it is over. */

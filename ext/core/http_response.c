@@ -254,6 +254,11 @@ int64_t ff_http_response_begin_part(struct ff_http_response *r, size_t n)
     return (int64_t)n;
 }
 
+const char *ff_http_response_part_end(const struct ff_http_response *r)
+{
+    return r->framing == FF_FRAMING_CHUNKED ? "\r\n" : "";
+}
+
 int ff_http_response_end_part(struct ff_http_response *r)
 {
     return r->framing == FF_FRAMING_CHUNKED ? ff_buffer_append(r->out, "\r\n", 2) : 0;

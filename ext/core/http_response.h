@@ -65,7 +65,10 @@ int ff_http_response_end_head(struct ff_http_response *r, int64_t body_len,
  * no body may be sent (HEAD, 204, 205, 304). Negative: -ENOMEM. */
 int64_t ff_http_response_begin_part(struct ff_http_response *r, size_t n);
 
-/* Closes a part: the CRLF after a chunk. 0 or -ENOMEM. */
+/* What closes a part, for who sends it from where it is: the CRLF after a chunk, or "". */
+const char *ff_http_response_part_end(const struct ff_http_response *r);
+
+/* Closes a part in `out`. 0 or -ENOMEM. */
 int ff_http_response_end_part(struct ff_http_response *r);
 
 /* Adds a field behind the last chunk (RFC 9112 7.1.2); nothing happens unless the body is chunked:
