@@ -197,33 +197,42 @@ static int obey_codings(const uint8_t *p, const uint8_t *end, struct ff_http_req
     }
 }
 
+/* The next element of a list, without the space around it; empty ones are to be passed over (RFC
+ * 9110 5.6.1). `p` moves behind it. */
+static inline const uint8_t *next_element(const uint8_t **p, const uint8_t *end, size_t *n)
+{
+    const uint8_t *comma = memchr(*p, ',', (size_t)(end - *p));
+    const uint8_t *stop = comma ? comma : end;
+    const uint8_t *at = ff_http_skip_space(*p, stop);
+    *n = (size_t)(ff_http_trim_space(at, stop) - at);
+    *p = comma ? comma + 1 : end;
+    return at;
+}
+
 static void obey_connection(const uint8_t *p, const uint8_t *end, struct ff_http_facts *facts,
                             struct ff_http_request *out)
 {
     while (p < end) {
-        const uint8_t *comma = memchr(p, ',', (size_t)(end - p));
-        const uint8_t *next = comma ? comma + 1 : end;
-        p = ff_http_skip_space(p, end);
-        if (p < next) {
-            size_t n = (size_t)(ff_http_trim_space(p, comma ? comma : end) - p);
-            if (ff_http_is_word(p, n, "close"))
-                facts->says_close = true;
-            else if (ff_http_is_word(p, n, "keep-alive"))
-                out->keep_alive = true;
-        }
-        p = next;
+        size_t n;
+        const uint8_t *option = next_element(&p, end, &n);
+        if (ff_http_is_word(option, n, "close"))
+            facts->says_close = true;
+        else if (ff_http_is_word(option, n, "keep-alive"))
+            out->keep_alive = true;
     }
     if (facts->says_close)
         out->keep_alive = false;
 }
 
-static int obey_expect(const uint8_t *p, size_t n, struct ff_http_request *out)
+static int obey_expect(const uint8_t *p, const uint8_t *end, struct ff_http_request *out)
 {
-    if (out->minor == 0)
-        return FF_HTTP_DONE;
-    if (!ff_http_is_word(p, n, "100-continue"))
-        return 417;
-    out->expect_continue = true;
+    while (out->minor > 0 && p < end) {
+        size_t n;
+        const uint8_t *expectation = next_element(&p, end, &n);
+        if (n > 0 && !ff_http_is_word(expectation, n, "100-continue"))
+            return 417;
+        out->expect_continue = out->expect_continue || n > 0;
+    }
     return FF_HTTP_DONE;
 }
 
@@ -257,7 +266,7 @@ static __attribute__((noinline)) int obey_other(const uint8_t *buf,
         facts->has_type = true;
         return FF_HTTP_DONE;
     case FF_FIELD_EXPECT:
-        return obey_expect(p, field->value.len, out);
+        return obey_expect(p, end, out);
     case FF_FIELD_TRANSFER_ENCODING:
         return obey_codings(p, end, out);
     case FF_FIELD_X_FORWARDED_FOR:

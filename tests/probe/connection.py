@@ -79,6 +79,12 @@ EXPECT: Cases = {
         head("Expect: 100-continue", "Content-Length: 1", line="POST / HTTP/1.0") + b"x",
         seen(body="x", lives=False),
     ),
+    "expect-twice": Case(
+        "must", "9110 5.3", head("Expect: 100-continue", "Expect: 100-continue"), seen(body="")
+    ),
+    "expect-twice-in-list": Case(
+        "must", "9110 5.6.1", head("Expect: 100-continue,, 100-Continue ,"), seen(body="")
+    ),
     "expect-unknown": Case("should", "9110 10.1.1", head("Expect: x"), Refused((417,))),
     "expect-unknown-beside": Case(
         "should", "9110 10.1.1", head("Expect: 100-continue, x"), Refused((417,))
