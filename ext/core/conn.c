@@ -99,8 +99,9 @@ static enum {
 size_t ff_conn_lacks(const struct ff_conn *c, const struct ff_conn_limits *limits)
 {
     const struct ff_work *w = c->work;
-    bool waits = !w->request.chunked && way_of(w, limits) == TO_MEMORY;
-    return waits ? (size_t)w->framing.left + READ_SIZE : 0;
+    if (way_of(w, limits) != TO_MEMORY)
+        return 0;
+    return READ_SIZE + (w->request.chunked ? 0 : (size_t)w->framing.left);
 }
 
 /* The head is whole: goes on with its body, until the application can run. */

@@ -114,8 +114,8 @@ static inline void ff_conn_begin(struct ff_conn *c)
 /* Will the next read go to memory that nobody sees after our death? */
 bool ff_conn_leaves_block(const struct ff_conn *c);
 
-/* Room that the body which comes in will take, if it waits in memory and says how long it is: for
- * the rest of it, and a read behind that. Otherwise 0. */
+/* Room that the body which comes in wants, if it waits in memory: for a read, and all that it says
+ * is missing. Otherwise 0. */
 size_t ff_conn_lacks(const struct ff_conn *c, const struct ff_conn_limits *limits);
 
 /* Reads what the socket has into the input buffer (one call). Octets read; 0 at the client's

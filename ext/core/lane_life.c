@@ -19,6 +19,7 @@ int ff_lane_open(const struct ff_lane_config *config, struct ff_lane **out)
     if (!lane)
         return r;
     lane->config = *config;
+    lane->works.blocks = config->seat.blocks;
     lane->line = &config->seat.page->lane[config->seat.lane];
     lane->poller = lane->wake[0] = lane->wake[1] = -1;
     lane->now_us = ff_clock_us();
@@ -82,7 +83,7 @@ void ff_lane_detach(struct ff_lane *lane)
     ff_page_detach(lane->config.seat.page);
     if (lane->sharer)
         ff_page_detach(lane->sharer->home);
-    ff_blocks_detach(lane->config.seat.blocks, lane->works.blocks);
+    ff_blocks_detach(lane->config.seat.blocks, lane->works.blocks_given);
     ff_flusher_detach(lane->flusher);
     lane->mode = FF_LANE_DETACHED;
     lane->events = lane->next_event = 0;

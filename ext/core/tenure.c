@@ -394,7 +394,7 @@ bool ff_tenure_advance(struct ff_lane *lane, struct ff_conn *c)
 bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
 {
     bool had_work = c->work != NULL;
-    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
+    ff_works_lend(&lane->works, c);
     if (c->work && (!had_work || ff_conn_leaves_block(c)))
         ff_progress_lend(ff_tenure_line(lane, c), ff_conn_leaves_block(c) ? 0 : c->work->block);
     if (c->phase == FF_PHASE_BODY && ff_conn_leaves_block(c))
@@ -419,7 +419,7 @@ bool ff_tenure_read(struct ff_lane *lane, struct ff_conn *c)
 
 bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c)
 {
-    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
+    ff_works_lend(&lane->works, c);
     if (!c->work || ff_buffer_own(&c->work->in) < 0) {
         ff_tenure_close(lane, c);
         return false;
@@ -434,7 +434,7 @@ bool ff_tenure_run(struct ff_lane *lane, struct ff_conn *c)
 
 bool ff_tenure_replay(struct ff_lane *lane, struct ff_conn *c, const char *bytes, size_t n)
 {
-    ff_works_lend(&lane->works, c, lane->config.seat.blocks);
+    ff_works_lend(&lane->works, c);
     if (!c->work || ff_buffer_append(&c->work->in, bytes, n) < 0) {
         ff_tenure_close(lane, c);
         return false;

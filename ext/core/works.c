@@ -7,7 +7,7 @@
 
 enum { SPARES_MAX = 16, SPARE_BYTES_MAX = 64 * 1024, LARGE_MAX = 2 * 1024 * 1024 };
 
-void ff_works_lend(struct ff_works *works, struct ff_conn *c, char *blocks)
+void ff_works_lend(struct ff_works *works, struct ff_conn *c)
 {
     if (c->work)
         return;
@@ -18,10 +18,11 @@ void ff_works_lend(struct ff_works *works, struct ff_conn *c, char *blocks)
         c->work = calloc(1, sizeof(*c->work));
     if (!c->work)
         return;
-    if (c->work->block == 0 && works->blocks < FF_BLOCKS_OWN)
-        c->work->block = ++works->blocks;
-    if (c->work->block > 0)
-        ff_buffer_borrow(&c->work->in, blocks + (size_t)(c->work->block - 1) * FF_BLOCK, FF_BLOCK);
+    struct ff_work *w = c->work;
+    if (w->block == 0 && works->blocks_given < FF_BLOCKS_OWN)
+        w->block = ++works->blocks_given;
+    if (w->block > 0)
+        ff_buffer_borrow(&w->in, works->blocks + (size_t)(w->block - 1) * FF_BLOCK, FF_BLOCK);
 }
 
 /* Keeps no more than a spare work may have; what held a body is kept once for all. */

@@ -2,8 +2,8 @@
  *
  * Runs in:  lane.
  * Blocks:   never.
- * Owns:     the works that nobody has, and one large piece of memory for bodies. Zeroed, it is
- * valid and empty. */
+ * Owns:     the works that nobody has, and one large piece of memory for bodies. Zeroed but for
+ *           `blocks` it is valid and empty. */
 #ifndef FF_WORKS_H
 #define FF_WORKS_H
 
@@ -12,13 +12,14 @@
 struct ff_works {
     struct ff_work *spare;
     uint32_t spares;
-    uint32_t blocks;        /* given to a work so far */
+    char *blocks; /* FF_BLOCKS_OWN of them, borrowed: what is read there outlives us */
+    uint32_t blocks_given;
     struct ff_buffer large; /* that held a body before: its pages are there already */
 };
 
-/* Gives the connection a work, if it has none; it starts in a block of `blocks`, while there are
- * any. Without memory c->work stays NULL. */
-void ff_works_lend(struct ff_works *works, struct ff_conn *c, char *blocks);
+/* Gives the connection a work, if it has none; its input begins in a block, while there are any.
+ * Without memory c->work stays NULL. */
+void ff_works_lend(struct ff_works *works, struct ff_conn *c);
 
 /* Takes its work back, emptied. Accepts a connection without one. */
 void ff_works_take_back(struct ff_works *works, struct ff_conn *c);

@@ -10,19 +10,19 @@ static char blocks[FF_BLOCKS_OWN * FF_BLOCK];
 
 TEST(a_work_comes_back_empty_and_is_lent_again)
 {
-    struct ff_works works = {0};
+    struct ff_works works = {.blocks = blocks};
     struct ff_conn c = {0}, other = {0};
-    ff_works_lend(&works, &c, blocks);
+    ff_works_lend(&works, &c);
     struct ff_work *work = c.work;
     CHECK(work && work->block == 1 && work->in.is_lent && work->in.data == blocks);
-    ff_works_lend(&works, &c, blocks); /* it has one */
+    ff_works_lend(&works, &c); /* it has one */
     CHECK(c.work == work);
     CHECK(ff_buffer_append(&work->in, "GET", 3) == 0 && ff_buffer_append(&work->out, "no", 2) == 0);
     work->body_at = work->body_len = 1;
     ff_works_take_back(&works, &c);
     CHECK(!c.work && works.spares == 1);
     ff_works_take_back(&works, &c); /* it has none */
-    ff_works_lend(&works, &other, blocks);
+    ff_works_lend(&works, &other);
     CHECK(other.work == work && works.spares == 0 && work->body_at == 0 && work->body_len == 0);
     CHECK(ff_buffer_len(&work->in) == 0 && ff_buffer_len(&work->out) == 0);
     ff_works_take_back(&works, &other);
@@ -31,11 +31,11 @@ TEST(a_work_comes_back_empty_and_is_lent_again)
 
 TEST(works_with_a_block_are_all_kept_and_few_of_the_others)
 {
-    struct ff_works works = {0};
+    struct ff_works works = {.blocks = blocks};
     struct ff_conn c[FF_BLOCKS_OWN + 40] = {0};
     int n = (int)(sizeof(c) / sizeof(*c));
     for (int i = 0; i < n; i++)
-        ff_works_lend(&works, &c[i], blocks);
+        ff_works_lend(&works, &c[i]);
     CHECK(c[FF_BLOCKS_OWN - 1].work->block == FF_BLOCKS_OWN && c[FF_BLOCKS_OWN].work->block == 0);
     for (int i = n - 1; i >= 0; i--)
         ff_works_take_back(&works, &c[i]);
@@ -45,9 +45,9 @@ TEST(works_with_a_block_are_all_kept_and_few_of_the_others)
 
 TEST(memory_of_a_large_body_serves_the_next_one)
 {
-    struct ff_works works = {0};
+    struct ff_works works = {.blocks = blocks};
     struct ff_conn c = {0};
-    ff_works_lend(&works, &c, blocks);
+    ff_works_lend(&works, &c);
     CHECK(ff_buffer_append(&c.work->in, "POST", 4) == 0);
     ff_works_make_room(&works, &c.work->in, 100);
     CHECK(c.work->in.is_lent); /* it fits where it is */
@@ -58,7 +58,7 @@ TEST(memory_of_a_large_body_serves_the_next_one)
     ff_works_take_back(&works, &c);
     CHECK(works.large.data == memory);
 
-    ff_works_lend(&works, &c, blocks);
+    ff_works_lend(&works, &c);
     CHECK(ff_buffer_append(&c.work->in, "PUT", 3) == 0);
     ff_works_make_room(&works, &c.work->in, MIB);
     CHECK(c.work->in.data == memory && !works.large.data);
@@ -69,13 +69,13 @@ TEST(memory_of_a_large_body_serves_the_next_one)
 
 TEST(memory_that_is_too_small_stays_for_another_and_the_largest_is_kept)
 {
-    struct ff_works works = {0};
+    struct ff_works works = {.blocks = blocks};
     struct ff_conn c = {0}, other = {0};
-    ff_works_lend(&works, &c, blocks);
+    ff_works_lend(&works, &c);
     ff_works_make_room(&works, &c.work->in, MIB / 2);
     ff_works_take_back(&works, &c);
     char *small = works.large.data;
-    ff_works_lend(&works, &other, blocks);
+    ff_works_lend(&works, &other);
     ff_works_make_room(&works, &other.work->in, MIB);
     CHECK(works.large.data == small && other.work->in.data != small);
     char *large = other.work->in.data;
@@ -86,9 +86,9 @@ TEST(memory_that_is_too_small_stays_for_another_and_the_largest_is_kept)
 
 TEST(memory_without_measure_is_not_kept)
 {
-    struct ff_works works = {0};
+    struct ff_works works = {.blocks = blocks};
     struct ff_conn c = {0};
-    ff_works_lend(&works, &c, blocks);
+    ff_works_lend(&works, &c);
     ff_works_make_room(&works, &c.work->in, 8 * MIB);
     CHECK(ff_buffer_reserve(&c.work->out, 8 * MIB) == 0);
     ff_works_take_back(&works, &c);
