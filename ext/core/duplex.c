@@ -47,10 +47,11 @@ static void fail(struct ff_lane *lane, struct ff_conn *c, int r)
         tell(lane, c, c->work->wants);
 }
 
-/* Looks for what is wanted now, and no longer than the client may take for it. */
-static void look_out(struct ff_lane *lane, struct ff_conn *c)
+/* Looks for what is wanted now, and no longer than the client may take for it. What is in `still`
+ * is looked for if it was before: who has just been told of it most often wants more, at once. */
+static void look_on(struct ff_lane *lane, struct ff_conn *c, uint8_t still)
 {
-    uint8_t events = interest(c);
+    uint8_t events = interest(c) | (c->watched & still);
     int r = 0;
     if (events)
         r = ff_tenure_watch(lane, c, events);
@@ -63,6 +64,11 @@ static void look_out(struct ff_lane *lane, struct ff_conn *c)
                          awaits_content(c) ? FF_WAIT_BODY : FF_WAIT_WRITE, lane->now_ms);
     else
         ff_deadlines_clear(&c->deadline);
+}
+
+static void look_out(struct ff_lane *lane, struct ff_conn *c)
+{
+    look_on(lane, c, 0);
 }
 
 static void begin_to_wait(const struct ff_lane *lane, struct ff_conn *c, bool is_write)
@@ -121,8 +127,8 @@ int ff_duplex_want_input(struct ff_lane *lane, struct ff_conn *c)
     int r = ff_conn_continue(c);
     if (r == 0 && has_output(c))
         r = ff_duplex_push(lane, c, NULL, 0);
-    w->is_begun = w->is_begun && w->response.out; /* 100 Continue is not the answer */
-    if (r == 0)
+    w->is_begun = w->is_begun && w->response.out;   /* 100 Continue is not the answer */
+    if (r == 0 && !(w->is_tunnel && c->is_drained)) /* else the poller knows what has come since */
         r = receive(c);
     if (r < 0)
         w->trouble = r;
@@ -175,7 +181,7 @@ static int push(struct ff_lane *lane, struct ff_conn *c, struct ff_conn_more mor
         r = ff_buffer_append(&w->out, more.piece[i].iov_base, more.piece[i].iov_len);
     if (r == 0 && is_waiting && !(c->watched & FF_POLL_OUT)) {
         begin_to_wait(lane, c, true);
-        look_out(lane, c);
+        look_on(lane, c, FF_POLL_IN);
     }
     return r < 0 ? r : w->trouble;
 }
@@ -238,7 +244,9 @@ static void give_output(struct ff_lane *lane, struct ff_conn *c)
 int ff_duplex_tunnel(struct ff_lane *lane, struct ff_conn *c)
 {
     struct ff_work *w = c->work;
+    c->needs_continue = w->request.expect_continue; /* 100 goes before 101 (RFC 9110 7.8) */
     int r = ff_buffer_own(&w->in);
+    r = r < 0 ? r : ff_conn_continue(c);
     if (r < 0)
         return r;
     ff_progress_forbid(ff_tenure_line(lane, c));
@@ -268,16 +276,17 @@ void ff_duplex_close(struct ff_lane *lane, struct ff_conn *c)
 void ff_duplex_event(struct ff_lane *lane, struct ff_conn *c, uint32_t events)
 {
     struct ff_work *w = c->work;
+    bool is_heard = events & FF_POLL_IN && w->wants & FF_NEWS_INPUT;
     if (events & FF_POLL_OUT && has_output(c))
         give_output(lane, c);
-    if (events & FF_POLL_IN && w->wants & FF_NEWS_INPUT)
+    if (is_heard)
         take_input(lane, c);
     if (events & FF_POLL_HUP && w->wants & FF_NEWS_END)
         tell(lane, c, FF_NEWS_END);
     if (w->trouble) /* what nobody waits for must not wake us again */
         ff_tenure_unwatch(lane, c);
     else
-        look_out(lane, c);
+        look_on(lane, c, is_heard ? FF_POLL_IN : 0);
 }
 
 void ff_duplex_expire(struct ff_lane *lane, struct ff_conn *c)

@@ -311,6 +311,32 @@ TEST(a_tunnel_passes_octets_both_ways_until_it_is_closed)
     stage_close(s);
 }
 
+TEST(who_wants_more_at_once_costs_no_call_and_who_does_not_is_not_woken_again)
+{
+    struct stage *s = open_stage();
+    struct ff_lane *lane = s->lane[0];
+    char text[64];
+    int client;
+    struct ff_conn *c = request(s, &client, GET("/")), *told = NULL;
+    CHECK(ff_duplex_tunnel(lane, c) == 0 && ff_duplex_want_input(lane, c) == 0);
+    stage_send(client, "one");
+    CHECK(next(s, &told) == FF_LANE_NEWS && news_of(c) == FF_NEWS_INPUT);
+    CHECK(c->watched == FF_POLL_IN); /* as before: the poller was not told anything */
+    CHECK(ff_exchange_read(lane, c, text, sizeof(text)) == 3);
+    CHECK(ff_duplex_want_input(lane, c) == 0 && c->watched == FF_POLL_IN);
+    stage_send(client, "two");
+    CHECK(next(s, &told) == FF_LANE_NEWS && news_of(c) == FF_NEWS_INPUT);
+    stage_send(client, "three");
+    CHECK(next(s, &told) == FF_LANE_NOTHING && c->watched == 0);
+    CHECK(ff_exchange_read(lane, c, text, sizeof(text)) == 3);
+    CHECK(ff_duplex_want_input(lane, c) == 0);
+    CHECK(next(s, &told) == FF_LANE_NEWS && news_of(c) == FF_NEWS_INPUT);
+    CHECK(ff_exchange_read(lane, c, text, sizeof(text)) == 5 && memcmp(text, "three", 5) == 0);
+    ff_duplex_close(lane, c);
+    close(client);
+    stage_close(s);
+}
+
 TEST(a_worker_dies_with_many_requests_and_each_is_run_again)
 {
     struct stage *s = open_stage();

@@ -235,6 +235,13 @@ def test_refusal_is_an_ordinary_answer(
     assert wire.send(get()).read_response().status == 200
 
 
+def test_a_client_that_expects_100_is_told_so_before_101(server: Server, connect: Connect) -> None:
+    wire = connect(server).send(get("/echo", *ASKING, KEY, VERSION, "Expect: 100-continue"))
+
+    assert [wire.read_head().status, wire.read_head().status] == [100, 101]
+    assert rest_of(wire.send(close(1000))) == ([], 1000)
+
+
 def end_in_each_way(server: Server) -> int:
     """Open a WebSocket for each way to end, and end it so; return how many that were."""
     wires = []

@@ -82,7 +82,8 @@ class Conversation:
         self._respond = respond
         self._on_error = on_error
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        """Who waits for something to receive."""
         self._has_begun = False
         """Whether the application has received websocket.connect."""
         self._is_refused = False
@@ -116,8 +117,10 @@ class Conversation:
                 return message
             if self._end is not None:
                 return self._end.copy()
-            self._news.clear()
-            await self._news.wait()
+            news = self._loop.create_future()
+            # Whoever gave up waiting, as behind a time-out, is still there.
+            self._waiting = [*(other for other in self._waiting if not other.done()), news]
+            await news
 
     async def send(self, message: Message) -> None:
         """Take a message of the application.
@@ -156,7 +159,7 @@ class Conversation:
             self._flush()
             if socket.weight > _HEAVY:
                 self._listen()
-        self._news.set()
+        self._tell()
 
     def leave(self) -> None:
         """Close, as this worker ends; one that is not accepted yet, once it is."""
@@ -200,6 +203,13 @@ class Conversation:
         else:
             self._accept(message)
 
+    def _tell(self) -> None:
+        """Let those look who wait for something to receive."""
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            if not news.done():
+                news.set_result(None)
+
     def _accept(self, message: Message) -> None:
         fields = [_field(field) for field in message.get("headers") or ()]
         if subprotocol := message.get("subprotocol"):
@@ -226,7 +236,7 @@ class Conversation:
     def _end_answered(self) -> None:
         self._is_answered = True
         self._end = _disconnect(LOST)
-        self._news.set()
+        self._tell()
 
     def _close(self, code: int, reason: str) -> None:
         assert self._socket is not None
@@ -234,7 +244,7 @@ class Conversation:
         self._socket.close(code, reason)
         if not was_open:
             return
-        self._news.set()
+        self._tell()
         self._listen()
         self._flush()
         if self._tunnel is not None:
@@ -289,7 +299,7 @@ class Conversation:
         if wait is not None:
             self._time(wait, self._beat)
         elif not self._socket.is_open:
-            self._news.set()
+            self._tell()
 
     def _time(self, seconds: float, then: Callable[[], None]) -> None:
         if self._timer is not None:

@@ -158,6 +158,20 @@ def test_receive_that_is_cancelled_loses_nothing() -> None:
     on_stage(play)
 
 
+def test_each_that_receives_gets_a_message_but_who_gave_up() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.accept()
+        first, given_up, second = (asyncio.ensure_future(stage.receive()) for _ in range(3))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        stage.hear(frame(TEXT, b"one"))
+        assert await first == {"type": "websocket.receive", "text": "one"}
+        stage.hear(frame(TEXT, b"two"))
+        assert await second == {"type": "websocket.receive", "text": "two"}
+
+    on_stage(play)
+
+
 def test_accept_says_subprotocol_and_headers() -> None:
     async def play(stage: Stage) -> None:
         await stage.send({**ACCEPT, "subprotocol": "b", "headers": [(b"set-cookie", b"c=1")]})
