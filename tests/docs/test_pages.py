@@ -55,7 +55,11 @@ def known_options() -> set[str]:
     found: set[str] = set()
     groups: list[click.Group] = [main]
     while groups:
-        for command in groups.pop().commands.values():
+        group = groups.pop()
+        context = click.Context(group)
+        for command in filter(
+            None, (group.get_command(context, name) for name in group.list_commands(context))
+        ):
             if isinstance(command, click.Group):
                 groups.append(command)
             for parameter in command.params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -51,11 +51,26 @@ class Command(click.Command):
 
 
 class Commands(click.Group):
-    """Commands in the order of their need; what is none of them is answered by what may be meant."""
+    """Commands, imported when they are called; what is none of them is answered by what may be meant.
+
+    *places* gives the module in this package for each name.
+    """
+
+    def __init__(self, *, places: Mapping[str, str], **given: Any) -> None:
+        super().__init__(**given)
+        self.places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
-        """Return their names, in the order in which they were added."""
-        return list(self.commands)
+        """Return their names, in the order of *places*."""
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command of that name, None if there is none."""
+        if cmd_name not in self.places:
+            return None
+        module = import_module(f"fastfork.cli.{self.places[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -71,6 +86,8 @@ def offer(word: str, commands: list[str]) -> str:
     """Return what to say of a *word* that is none of *commands*."""
     if ":" in word or "." in word or "/" in word:
         return f"no such command {word!r}; to serve an application: fastfork serve {word}"
+    from difflib import get_close_matches
+
     close = [HABITS[word]] if word in HABITS else get_close_matches(word, commands, n=2)
     known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(commands)}"
     return f"no such command {word!r}; {known}"

@@ -167,19 +167,6 @@ def top(*, name: str | None, path: str | None, once: bool) -> None:
         Top(client).run(once=once or not sys.stdout.isatty())
 
 
-COMMANDS: tuple[click.Command, ...] = (
-    status,
-    stop,
-    reload,
-    upgrade,
-    restart,
-    scale,
-    dump,
-    logs,
-    top,
-)
-
-
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise click.BadParameter(f"{text!r} is no slot: slots are numbers from 0")

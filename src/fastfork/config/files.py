@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +64,8 @@ def variable(text: str) -> tuple[str, str]:
 
 
 def _toml(path: str) -> File:
+    import tomllib
+
     try:
         found = tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:

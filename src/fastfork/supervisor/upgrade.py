@@ -8,7 +8,6 @@ children and descriptors stay; workers serve on, and are replaced by a reload th
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +32,7 @@ from fastfork.supervisor.inheritance import (
 from fastfork.supervisor.systemd import SOCKETS
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, MutableMapping
 
     from fastfork.control.server import Watch
@@ -159,6 +159,8 @@ class Upgrade:
             self._conclude(self._check)
 
     def _ask(self, image: Image, wish: _Wish) -> _Check:
+        import subprocess
+
         said, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             process = subprocess.Popen(

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -40,6 +41,24 @@ def call(*words: str, **options: Any) -> Result:
 )
 def test_what_is_no_command_is_answered_with_what_may_be_meant(word: str, said: str) -> None:
     assert offer(word, NAMES) == said
+
+
+def test_every_command_has_the_name_that_it_is_called_by() -> None:
+    context = click.Context(main)
+
+    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
+
+    assert len(commands) == 14
+    assert all(command and command.name == name for name, command in commands.items())
+
+
+def test_a_server_does_not_import_what_only_other_commands_need() -> None:
+    code = "import sys; from fastfork.cli import main; main.get_command(None, 'serve'); print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    others = {"config", "control", "doctor", "machine", "systemd_unit", "table", "top"}
+    assert {f"fastfork.cli.{name}" for name in others} & set(done.stdout.split()) == set()
 
 
 def test_a_misspelt_command_is_a_mistake_of_usage() -> None:
