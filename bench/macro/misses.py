@@ -18,8 +18,8 @@ class Miss:
 
 WAITING = (
     "The same queue in C on the same machine (the row floor-queue) is the least that can be measured: "
-    "what it is above 1 is timers, scheduler and client. On quiet cores "
-    "fastfork was at 1.04 to 1.11 x the ideal."
+    "what it is above 1 is timers, scheduler and client. On quiet cores fastfork was at 1.11 x the "
+    "ideal on new connections and at 1.10 x on kept ones, that queue at 1.08 x and 1.09 x."
 )
 LESS_WAITING = (
     "look at the row floor-queue and at client_late_ms first, and run it again on a quiet machine",
@@ -30,7 +30,8 @@ LESS_WAITING = (
 MISSES: dict[str, Miss] = {
     "fresh": Miss(
         reason="A new connection takes four system calls of the worker and two of the master "
-        "(bench/micro/budgets.toml); a bare C master that passes each to a worker is itself at 1.24 x.",
+        "(bench/micro/budgets.toml): a message there and a second close are what a server does not have "
+        "that accepts for itself. On quiet cores it was at 1.14 x.",
         ideas=(
             "accept and deal more in a batch when several arrive at once",
             "serve a connection for one request from the master's descriptor, without a close at the worker",
@@ -39,7 +40,7 @@ MISSES: dict[str, Miss] = {
     ),
     "asgi": Miss(
         reason="Before Python 3.12 a task can't start eagerly: each request takes a turn of the event "
-        "loop. The same hello was 1.52 x the floor on 3.12, and 1.76 x on 3.11.",
+        "loop. The same hello was 1.52 x the floor on 3.12, and 1.66 to 1.76 x on 3.11.",
         ideas=(
             "Python 3.12 or newer",
             "run the first step without a task, and make one only for what waits",
